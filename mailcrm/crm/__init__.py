@@ -1,0 +1,1 @@
+"""The verbs people use, whatever door they come through."""

@@ -1,0 +1,1 @@
+"""A mail arrives and is understood; works without the database."""

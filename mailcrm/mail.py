@@ -1,0 +1,419 @@
+"""The values that travel the journey; standard library only.
+
+Everything here is frozen and has no behaviour beyond small derived answers. ``ParsedMail`` and ``Verdict`` are made by
+``ingest`` (pure, picklable, so that a process pool can make them), ``Facts`` by ``threading.lookup``, ``Route`` by ``decide``,
+``Event`` by ``apply``. Strings taken from a mail hold neither NUL nor lone surrogates; all times are aware UTC.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Temporary(Exception):
+    """Something that may work later: a 4xx, a lost connection, a full disk."""
+
+
+class Permanent(Exception):
+    """Something that will not work however often it is tried."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.code = code
+        self.text = text
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; ``faults`` lists every fault in the user's words."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+# --- addresses and the envelope -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox as written: display name (may be empty) and addr-spec."""
+
+    name: str
+    address: str
+
+    @property
+    def local(self) -> str:
+        return self.address.rpartition("@")[0]
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2].lower()
+
+
+class Door(StrEnum):
+    """How a mail came in."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"
+    IMAP = "imap"
+    FORM = "form"
+    PIPE = "pipe"
+    IMPORT = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The envelope (RFC 5321 2.3.1) and how we came by it.
+
+    ``mail_from`` is "" for the null reverse-path. ``source`` is "headers" when the envelope was rebuilt from header fields.
+    ``peer`` is the address of the SMTP client or the name of the IMAP account.
+    """
+
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    received_at: datetime
+    door: Door
+    peer: str = ""
+    source: str = "envelope"
+
+    def to_json(self) -> str:
+        """One line of JSON, without a line break."""
+        return json.dumps(
+            {
+                "mail_from": self.mail_from,
+                "rcpt_to": list(self.rcpt_to),
+                "received_at": self.received_at.isoformat(),
+                "door": self.door.value,
+                "peer": self.peer,
+                "source": self.source,
+            }
+        )
+
+    @staticmethod
+    def from_json(line: str | bytes) -> "Envelope":
+        """Read what ``to_json`` wrote; raises ValueError or KeyError on anything else."""
+        data = json.loads(line)
+        return Envelope(
+            mail_from=data["mail_from"],
+            rcpt_to=tuple(data["rcpt_to"]),
+            received_at=datetime.fromisoformat(data["received_at"]),
+            door=Door(data["door"]),
+            peer=data["peer"],
+            source=data["source"],
+        )
+
+
+# --- what was read ------------------------------------------------------------------------------------------------------
+
+
+class SegmentKind(StrEnum):
+    """What a passage of the body is; the union of all segments is the decoded text."""
+
+    NEW = "new"
+    QUOTE = "quote"
+    SIGNATURE = "signature"
+    FOOTER = "footer"
+    FORWARDED = "forwarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    kind: SegmentKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A leaf part that is not the body. ``filename`` is a label only; the blob's name is ``sha256``."""
+
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    content_id: str
+    is_inline: bool
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """One level of a forwarded mail, outermost first."""
+
+    from_: Address | None
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    date: str
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthResults:
+    """One Authentication-Results field (RFC 8601) as written; believed only after ``threading.lookup`` compared its id.
+
+    ``received_above`` counts the Received fields above it. ``results`` maps a method to its result in lower case; ``domains``
+    maps dkim to header.d values and spf to the smtp.mailfrom domain of *passing* results only.
+    """
+
+    authserv_id: str
+    received_above: int
+    results: tuple[tuple[str, str], ...]
+    dkim_domains: tuple[str, ...]
+    spf_domain: str
+    dmarc_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRecipient:
+    """One recipient of a delivery report (RFC 3464 2.3). ``action`` is failed, delayed, delivered, relayed or expanded."""
+
+    address: str
+    action: str
+    status: str
+    diagnostic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A delivery report: whom it is about and which mail it names (ids without angle brackets, "" unknown)."""
+
+    recipients: tuple[ReportRecipient, ...]
+    original_message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMail:
+    """A mail, read. Ids are stored without angle brackets; ``references`` is oldest first, at most 32."""
+
+    content_key: str
+    text_key: str  # hash of the folded newly written text: tells a variant with the same Message-ID from another mail
+    has_message_id: bool
+    message_id: str
+    in_reply_to: tuple[str, ...]
+    references: tuple[str, ...]
+    from_: Address | None
+    sender: Address | None
+    reply_to: tuple[Address, ...]
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    subject: str
+    base_subject: str
+    has_reply_prefix: bool
+    date: datetime | None
+    date_raw: str
+    text: str
+    html: str  # sanitised
+    html_raw: str
+    new_text: str
+    segments: tuple[Segment, ...]
+    attachments: tuple[Attachment, ...]
+    forwarded: tuple[Forwarded, ...]
+    auth: tuple[AuthResults, ...]
+    list_ids: tuple[str, ...]  # List-Id and List-Post values, lower case
+    has_one_click_unsubscribe: bool  # List-Unsubscribe-Post (RFC 8058)
+    received_count: int
+    marker: str  # value of our own loop marker header, "" if absent
+    original_to: tuple[str, ...]  # recipients named by the topmost Delivered-To block
+    language: str
+    size: int
+    defects: tuple[str, ...]
+
+    @property
+    def mentioned_ids(self) -> tuple[str, ...]:
+        """All ids this mail names, newest first, without repeats (RFC 5322 3.6.4)."""
+        return tuple(dict.fromkeys((*self.in_reply_to, *reversed(self.references))))
+
+
+class MailKind(StrEnum):
+    """What kind of mail it is."""
+
+    HUMAN = "human"
+    AUTO_REPLY = "auto_reply"
+    BOUNCE = "bounce"
+    DELAY = "delay"
+    RECEIPT = "receipt"
+    BULK = "bulk"
+    CALENDAR = "calendar"
+    FEEDBACK_REPORT = "feedback_report"
+    CHALLENGE = "challenge"
+    SYSTEM = "system"
+    LOOP = "loop"
+    SPAM = "spam"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What kind of mail it is and why. ``is_machine``: no person wrote it, so it is never answered."""
+
+    kind: MailKind
+    reason: "Reason"
+    detail: str = ""
+    is_machine: bool = False
+    is_bulk: bool = False
+    is_spam: bool = False
+    report: Report | None = None
+    calendar_method: str = ""
+
+
+# --- reasons ------------------------------------------------------------------------------------------------------------
+
+
+class Reason(StrEnum):
+    """The closed list of why; the page shows each in words (``mailcrm.reasons``)."""
+
+    # kind of mail
+    WRITTEN_BY_A_PERSON = "written_by_a_person"
+    AUTO_SUBMITTED = "auto_submitted"
+    AUTO_REPLY_HEADER = "auto_reply_header"
+    AUTO_REPLY_SUBJECT = "auto_reply_subject"
+    DELIVERY_STATUS = "delivery_status"
+    DELIVERY_PROSE = "delivery_prose"
+    DISPOSITION_NOTIFICATION = "disposition_notification"
+    FEEDBACK_REPORT = "feedback_report"
+    CALENDAR_PART = "calendar_part"
+    CHALLENGE = "challenge"
+    LIST_HEADERS = "list_headers"
+    BULK_PRECEDENCE = "bulk_precedence"
+    SPAM_HEADER = "spam_header"
+    SYSTEM_NOTICE = "system_notice"
+    NULL_REVERSE_PATH = "null_reverse_path"
+    MACHINE_SENDER = "machine_sender"
+    UNREADABLE = "unreadable"
+    # route
+    DUPLICATE = "duplicate"
+    VARIANT = "variant"
+    REPORT_TIED = "report_tied"
+    REPORT_UNTIED = "report_untied"
+    LOOP_OWN_MAIL = "loop_own_mail"
+    LOOP_RECEIVED = "loop_received"
+    LOOP_NEW_LEADS = "loop_new_leads"
+    LOOP_NEW_LEADS_DOMAIN = "loop_new_leads_domain"
+    LOOP_MESSAGES = "loop_messages"
+    LOOP_EQUAL_BODIES = "loop_equal_bodies"
+    AUTO_REPLY_ON_LEAD = "auto_reply_on_lead"
+    AUTO_REPLY_WITHOUT_LEAD = "auto_reply_without_lead"
+    RECEIPT_TIED = "receipt_tied"
+    RECEIPT_UNTIED = "receipt_untied"
+    MEETING_ON_LEAD = "meeting_on_lead"
+    MEETING_WITHOUT_LEAD = "meeting_without_lead"
+    QUIET_MACHINE = "quiet_machine"
+    REPLY_TOKEN = "reply_token"
+    NOTE_TOKEN = "note_token"
+    NOTE_ADDRESS_PRESENT = "note_address_present"
+    OUTSIDER_USED_TOKEN = "outsider_used_token"
+    OUTSIDER_USED_STAFF_TOKEN = "outsider_used_staff_token"
+    TOKENS_OF_TWO_LEADS = "tokens_of_two_leads"
+    INTENT_NOT_BUILT = "intent_not_built"
+    STAFF_NOT_PROVEN = "staff_not_proven"
+    STAFF_REPLY_LEAKS = "staff_reply_leaks"
+    STAFF_REPLY_EMPTY = "staff_reply_empty"
+    STAFF_REPLY_UNREADABLE_PART = "staff_reply_unreadable_part"
+    ANSWERED_BY_ANOTHER = "answered_by_another"
+    NEW_PERSON_REPLY = "new_person_reply"
+    SUPPRESSED_RECIPIENT = "suppressed_recipient"
+    FORWARD_OR_COPY = "forward_or_copy"
+    SENT_DIRECTLY = "sent_directly"
+    CUSTOMER_OR_NOTE = "customer_or_note"
+    REFERENCES = "references"
+    REFERENCES_UNCONFIRMED = "references_unconfirmed"
+    NAMED_BY_EARLIER_REPLY = "named_by_earlier_reply"
+    SAME_SUBJECT = "same_subject"
+    QUIET_BULK = "quiet_bulk"
+    QUIET_SPAM = "quiet_spam"
+    ALIAS = "alias"
+    KNOWN_PARTNER_WRITES = "known_partner_writes"
+    SUPPLIER = "supplier"
+    UNKNOWN_LOCAL_PART = "unknown_local_part"
+    ADMIN_ADDRESS = "admin_address"
+    NOTHING_FITS = "nothing_fits"
+    CLOSED_LEAD_CONTINUED = "closed_lead_continued"
+    NULL_PATH_NEVER_ISSUED = "null_path_never_issued"
+    BURIED = "buried"
+    BY_HAND = "by_hand"
+    # owner
+    OWNER_OF_THREAD = "owner_of_thread"
+    OWNER_OF_PARTNER = "owner_of_partner"
+    OWNER_OF_COMPANY = "owner_of_company"
+    OWNER_OF_COMPANY_LEAD = "owner_of_company_lead"
+    OWNER_OF_ALIAS = "owner_of_alias"
+    OWNER_BY_ROTATION = "owner_by_rotation"
+    OWNER_BY_LOAD = "owner_by_load"
+    OWNER_NOBODY = "owner_nobody"
+    OWNER_TOOK_IT = "owner_took_it"
+
+
+# --- who wrote it -------------------------------------------------------------------------------------------------------
+
+
+class AuthorKind(StrEnum):
+    """DESIGN section 3: decided before any routing."""
+
+    USER_PROVEN = "user_proven"
+    USER_CLAIMED = "user_claimed"
+    OUTSIDER = "outsider"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a mail. ``address`` is whom we would answer; ``user_id`` is set for both kinds of user."""
+
+    kind: AuthorKind
+    address: Address
+    user_id: int | None = None
+    proof: str = ""  # e.g. "dmarc=pass by mx.firma.fi"
+    is_form: bool = False  # the person is the Reply-To of a web form's mail
+
+
+# --- tokens -------------------------------------------------------------------------------------------------------------
+
+
+class Intent(StrEnum):
+    """What a token address asks for (DESIGN section 4)."""
+
+    REPLY = "reply"
+    NOTE = "note"
+    UNDO = "undo"
+    DIGEST = "digest"
+
+
+# --- leaving ------------------------------------------------------------------------------------------------------------
+
+
+class NoticeKind(StrEnum):
+    """Kinds of mail that leave; each has a folder templates/mail/<kind>/."""
+
+    CUSTOMER_REPLY = "customer_reply"  # a person's mail to the customer; the only kind that leaves the house
+    MESSAGE = "message"  # to staff: a customer wrote
+    NOTE = "note"  # to staff: an internal note, or a mention in one
+    SENT = "sent"  # to staff: a colleague answered the customer
+    ASSIGNED = "assigned"  # to staff: a lead was given to you
+    FAILED = "failed"  # to staff: your mail was not delivered, or is late
+    HELD = "held"  # to staff: your mail waits for a decision
+    LOOP = "loop"  # to a human, once
+    DIGEST = "digest"  # to staff, in the morning
+    ADMIN = "admin"  # postmaster@ and the like
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact written in the same transaction as the change; what ``notify.recipients`` decides from.
+
+    ``kind`` is one of: message_in, message_out, note, event_assigned, message_failed, message_delayed, held, loop, admin.
+    """
+
+    kind: str
+    lead_id: int | None
+    message_id: int | None = None  # row id in ``message``
+    inbound_id: int | None = None
+    outbox_id: int | None = None
+    actor_user_id: int | None = None
+    had_it_directly: tuple[str, ...] = ()  # address keys in To/Cc of the mail itself
+    is_new_lead: bool = False
+    is_closed_lead: bool = False
+    is_unconfirmed: bool = False
+    is_staff_token_misused: bool = False  # an outsider wrote to an internal address
+    also_team_ids: tuple[int, ...] = ()
+    reason: str = ""
+    detail: str = ""

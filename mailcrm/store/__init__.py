@@ -1,0 +1,1 @@
+"""Engine, tables, blobs and migrations."""

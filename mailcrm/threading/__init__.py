@@ -1,0 +1,1 @@
+"""Where a mail belongs: references, subject, partner, owner."""
