@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from mailcrm.store.engine import Session
+from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import mention, message, user
 
 _INSERT = insert(message)
@@ -59,7 +59,7 @@ def add_message(session: Session, new: NewMessage) -> int:
     row["reason_detail"] = new.reason_detail[:500]
     row["date_written"] = new.date_written[:100]
     row["message_id"] = new.message_id[:1000]
-    return int(session.execute(_INSERT, row).inserted_primary_key[0])
+    return insert_row(session, _INSERT, row)
 
 
 def add_event(

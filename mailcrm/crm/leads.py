@@ -15,7 +15,7 @@ from mailcrm.crm.chatter import add_event
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.stages import Stage, all_stages, first_open, stage_after_event
 from mailcrm.mail import Event, Reason
-from mailcrm.store.engine import Session
+from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import activity, follower, lead, lead_tag, stage_change, tag, user
 
 _INSERT = insert(lead)
@@ -54,7 +54,7 @@ def create_lead(session: Session, new: NewLead, by: int | None, now: datetime) -
     row["title"] = (new.title.strip() or "—")[:500]
     row["base_subject"] = new.base_subject[:500]
     row |= {"stage_id": (owned or start).id, "created_at": now}
-    lead_id = int(session.execute(_INSERT, row).inserted_primary_key[0])
+    lead_id = insert_row(session, _INSERT, row)
     changes: list[dict[str, Any]] = [_stage_change(lead_id, None, start, by, now, "")]
     if owned:
         changes.append(_stage_change(lead_id, start, owned, None, now, "owner_set"))
@@ -253,7 +253,7 @@ def _link_tags(session: Session, lead_id: int, names: Sequence[str]) -> None:
     by_name = {row.name: row.id for row in session.execute(select(tag.c.id, tag.c.name).where(tag.c.name.in_(wanted)))}
     for name in wanted:
         if name not in by_name:
-            by_name[name] = int(session.execute(insert(tag), {"name": name}).inserted_primary_key[0])
+            by_name[name] = insert_row(session, insert(tag), {"name": name})
     session.execute(insert(lead_tag), [{"lead_id": lead_id, "tag_id": by_name[name]} for name in wanted])
 
 

@@ -1,6 +1,7 @@
 """The stages: the ten seeded ones, and the answers that rules need about their order."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sqlalchemy import func, insert, select
 
@@ -64,7 +65,7 @@ def first_open(stages: tuple[Stage, ...]) -> Stage:
 def stage_after_event(stages: tuple[Stage, ...], current_id: int, event: str) -> Stage | None:
     """The stage that ``event`` moves a lead to: only forward, only from the open stage just before; else None."""
     opened = [s for s in stages if s.kind == "open"]
-    for before, after in zip(opened, opened[1:], strict=False):
+    for before, after in pairwise(opened):
         if after.on_event == event and before.id == current_id:
             return after
     return None

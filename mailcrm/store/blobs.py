@@ -27,7 +27,7 @@ class Blobs:
 
     def put_all(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Store several (hash, content) pairs; each folder is fsynced once."""
-        folders = set()
+        folders: set[Path] = set()
         for sha256, content in contents:
             target = self.path(sha256)
             if target.exists():

@@ -10,17 +10,24 @@ no rendering, no file removal.
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Insert, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
 Session = Connection
 T = TypeVar("T")
+
+
+def insert_row(session: Session, statement: Insert, row: Mapping[str, Any]) -> int:
+    """Insert one row; returns its new id."""
+    key = session.execute(statement, row).inserted_primary_key
+    assert key is not None  # every table with an id answers it
+    return int(key[0])
 
 
 class Store:

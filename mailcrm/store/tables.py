@@ -391,7 +391,8 @@ inbound = Table(
     Column("rcpt_to", JSON, nullable=False),  # of all copies, in order of arrival
     Column("from_name", String(300), nullable=False, server_default=""),
     Column("from_address", String(320), nullable=False, server_default=""),
-    Column("from_key", String(320), nullable=False, server_default="", index=True),
+    Column("from_key", String(320), nullable=False, server_default=""),  # of the author: Reply-To for a form's mail
+    Column("from_domain", String(255), nullable=False, server_default=""),
     Column("subject", String(1000), nullable=False, server_default=""),
     Column("message_id", String(1000), nullable=False, server_default="", index=True),
     Column("size", Integer, nullable=False, server_default="0"),
@@ -416,6 +417,7 @@ inbound = Table(
     Column("defects", JSON, nullable=False),
 )
 Index("ix_inbound_from_at", inbound.c.from_key, inbound.c.received_at)
+Index("ix_inbound_domain_at", inbound.c.from_domain, inbound.c.received_at)
 
 inbound_copy = Table(
     "inbound_copy",
