@@ -57,5 +57,5 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/pip
 # Debian's python3 comes without ensurepip; its pip (23.0) can put itself into an empty environment.
 $(BIN)/pip:
 	rm -rf $(VENV)
-	if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+	if $(PYTHON) -c 'from ensurepip import version' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
 	else $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; fi
