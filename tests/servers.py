@@ -464,8 +464,10 @@ class Postfix:
         self._conf = folder / "conf"
         self._routes: dict[str, str] = {}
         self._postfix = _as_root(program("postfix", package="postfix"), "-c", str(self._conf))
+        master = program("master", package="postfix", folders=["/usr/lib/postfix/sbin"])
         self._daemon = _Daemon(
-            [program("master", package="postfix", folders=["/usr/lib/postfix/sbin"]), "-c", str(self._conf), "-d"],
+            # Its change of user clears the signal of a dying parent; it ends by itself after an hour at the latest.
+            [master, "-c", str(self._conf), "-d", "-e", "3600"],
             log=folder / "output.log",
             stop_signal=signal.SIGTERM,
             needs_root=True,
