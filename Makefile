@@ -34,7 +34,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-# New versions within the ranges of pyproject.toml. Only versions are committed, so that the lock holds behind any mirror.
+# New versions within the ranges of pyproject.toml. Only versions are committed.
 lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile --quiet --universal --upgrade --all-extras --no-annotate --no-header \
 	    --no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
