@@ -1,7 +1,7 @@
 """Where a mail goes: (mail, verdict, facts, rules, now) -> Route. Pure.
 
-The routing table of DESIGN section 3 is the tuple ``RULES``: small functions in the order a person would explain them; the first that
-answers wins. A rule answers None when it does not apply. Unsure is an answer too: hold.
+The routing table of DESIGN section 3 is the tuple ``RULES``: small functions in the order a person would explain them; the
+first that answers wins. A rule answers None when it does not apply. Unsure is an answer too: hold.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The line that brackets what we write into a notice, so that a reply can be cut where our own words begin; standard library only."""
+"""The line that brackets what we write into a notice: a reply is cut where our own words begin. Standard library only."""
 
 MARKER = "— mailcrm: reply above this line · vastaa tämän rivin yläpuolelle —"
 _WORDS = ("mailcrm: reply above this line", "vastaa tämän rivin yläpuolelle")

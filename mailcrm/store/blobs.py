@@ -1,7 +1,7 @@
 """Attachments and large raw mails as files named by their SHA-256; a name is never content's file name.
 
-``put`` is durable when it returns: written aside, fsynced, renamed, folder fsynced. Equal content is stored once. A blob without a row
-for 24 hours is collected by the daily job.
+``put`` is durable when it returns: written aside, fsynced, renamed, folder fsynced. Equal content is stored once. A blob
+without a row for 24 hours is collected by the daily job.
 """
 
 import hashlib

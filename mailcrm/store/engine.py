@@ -100,7 +100,7 @@ class _WriterThread:
             try:
                 with self._engine.begin() as session:
                     result = work(session)
-            except BaseException as e:  # handed to the caller, who decides
+            except BaseException as e:  # noqa: BLE001 -- handed to the caller, who decides
                 done.set_exception(e)
             else:
                 done.set_result(result)

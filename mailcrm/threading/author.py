@@ -1,7 +1,7 @@
 """Who wrote a mail: a user with proof, a user by claim, an outsider, or a machine (DESIGN section 3). Pure.
 
-A ``From:`` proves nothing. Proof of a user is an aligned DKIM or SPF pass, or a DMARC pass, in the Authentication-Results of a relay
-we were told to trust.
+A ``From:`` proves nothing. Proof of a user is an aligned DKIM or SPF pass, or a DMARC pass, in the Authentication-Results of
+a relay we were told to trust.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,12 @@ from mailcrm.rules import Rules
 from mailcrm.threading.domains import are_aligned
 
 _ROLES = frozenset(
-    "info sales contact form forms webform web website www wordpress admin office support hello myynti asiakaspalvelu"
-    " lomake yhteydenotto toimisto posti webmaster palvelin server mailer notifications notification".split()
-)
+    (
+        "info", "sales", "contact", "form", "forms", "webform", "web", "website", "www", "wordpress", "admin", "office",
+        "support", "hello", "webmaster", "server", "mailer", "notification", "notifications", "myynti", "asiakaspalvelu",
+        "lomake", "yhteydenotto", "toimisto", "posti", "palvelin",
+    )
+)  # fmt: skip
 _NO_REPLY = (
     "noreply",
     "no-reply",

