@@ -14,7 +14,7 @@ REPLY_PREFIXES = frozenset(
 FORWARD_PREFIXES = frozenset(
     "fwd fw fwd. vl vb wg tr rv enc i pd πρθ προωθ προωθημένο továbbítás tov doorst doorgest ilt ileti пер пересл переслано "
     "转发 轉寄 轉發 転送 전달 fs vs.vl välitetty edelleenlähetetty videresendt vid tovább przek prosl redirigida inoltra "
-    "encaminhado encaminhada reenviado yl edast vidarebefordrat weitergeleitet weiterl".split()
+    "encaminhado encaminhada i̇lt i̇leti reenviado yl edast vidarebefordrat weitergeleitet weiterl".split()
 ) | {"إعادة توجيه", "הועבר"}
 
 # One prefix at the start: a word, perhaps a counter ("Re[2]:", "RE(3):", "Re^2:", "Re*2:", "Re2:"), a colon of either width.

@@ -28,6 +28,7 @@ _LONGEST_SIGNATURE = 25
 _TIME = re.compile(r"\d{1,2}[:.h]\d{2}|(?:19|20)\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2}|\d\s?(?:am|pm)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}")
 _MOST_WRAPPED = 4
+_LAST = (":", "：", "e", "i", ">")  # what an attribution ends in
 
 NEW, QUOTE, SIGNATURE = SegmentKind.NEW, SegmentKind.QUOTE, SegmentKind.SIGNATURE
 FOOTER, FORWARDED = SegmentKind.FOOTER, SegmentKind.FORWARDED
@@ -92,7 +93,7 @@ def _first_mail(lines: list[str]) -> list[SegmentKind]:
 
 def _fold_mobile(lines: list[str], kinds: list[SegmentKind]) -> list[SegmentKind]:
     for index, line in enumerate(lines):
-        if kinds[index] is NEW and _is_mobile_line(line) and _stands_alone(lines, kinds, index):
+        if kinds[index] is NEW and _stands_alone(lines, kinds, index) and _is_mobile_line(line):
             kinds[index] = SIGNATURE
     return kinds
 
@@ -116,7 +117,7 @@ class _Scan:
     def _step(self) -> None:
         line = self.lines[self.at]
         if is_quoted(line):
-            self._mark(self._end_of_quoted(self.at), QUOTE)
+            self._mark(self._end_of_quoted(self.at), FORWARDED if self.is_forward else QUOTE)
         elif _MARKER_WORDS in line:
             self._mark(len(self.lines), QUOTE)
         elif (end := self._foreign_block()) > self.at:
@@ -189,7 +190,7 @@ class _Scan:
         below = self._below(max(end - 1, self.at))
         above_quote = below < len(self.lines) and is_quoted(self.lines[below])
         if above_quote and (end > self.at or _introduces(self.lines[self.at])):
-            self._mark(self._end_of_quoted(below), QUOTE)
+            self._mark(self._end_of_quoted(below), FORWARDED if self.is_forward else QUOTE)
         elif end > self.at and _is_certain(" ".join(self.lines[self.at : end])):
             self._mark(len(self.lines), FORWARDED if self.is_forward else QUOTE)
         else:
@@ -229,6 +230,8 @@ def is_quoted(line: str) -> bool:
 
 def attribution_end(lines: list[str], start: int) -> int:
     """The index after the attribution that begins on the line ``start``; ``start`` itself if none does."""
+    if not any(line.rstrip(" \t*_\xa0\u200e\u200f\u202c")[-1:] in _LAST for line in lines[start : start + _MOST_WRAPPED]):
+        return start
     first = bare(lines[start])
     if not first or not (_has_date_or_address(first) or _opens(first)):
         return start
@@ -239,9 +242,9 @@ def attribution_end(lines: list[str], start: int) -> int:
     joined = first
     for index in range(start + 1, min(len(lines), start + _MOST_WRAPPED)):
         line = bare(lines[index])
-        if not line or is_quoted(lines[index]):
+        if (not line and lines[index].strip() != ">:") or (is_quoted(lines[index]) and lines[index].strip() not in (">:", ">")):
             break
-        joined = f"{joined} {line}"
+        joined = f"{joined} {line}" if line != ":" else f"{joined}>:"
         if _is_attribution(joined):
             # The lines above may be the person's own words: the shortest tail that is a whole attribution wins.
             later = attribution_end(lines, start + 1)
@@ -314,8 +317,10 @@ def _is_signature_start(lines: list[str], index: int, limit: int) -> bool:
 
 
 def _is_mobile_line(line: str) -> bool:
+    if not 8 < len(line) < 120:
+        return False
     text = bare(line)
-    if not 8 < len(text) < 90:
+    if not 8 < len(text) < 90 or ", " in text:
         return False
     folded = text.strip("[]()<>").casefold()
     return folded.startswith(MOBILE) and any(_names(folded, device) for device in DEVICES)
@@ -327,7 +332,5 @@ def _names(folded: str, device: str) -> bool:
 
 
 def _stands_alone(lines: list[str], kinds: list[SegmentKind], index: int) -> bool:
-    """The person's text ends here: nothing new but blank lines below, or a blank line on both sides."""
-    above = index == 0 or not lines[index - 1].strip() or _is_mobile_line(lines[index - 1])
-    below = index + 1 == len(lines) or not lines[index + 1].strip() or kinds[index + 1] is not NEW
-    return above and below
+    """The person's text ends here: a blank line, a quote or nothing is below."""
+    return index + 1 == len(lines) or not lines[index + 1].strip() or kinds[index + 1] is not NEW

@@ -14,6 +14,7 @@ from flufl.bounce import all_failures
 from mailcrm.ingest.charset import clean_text
 from mailcrm.ingest.headers import Headers, header_text, headers_of, ids_in
 from mailcrm.mail import Report, ReportRecipient
+from mailcrm.subject import base_subject
 
 _MOST_RECIPIENTS = 200
 _LOOKED_AT = 20_000
@@ -21,7 +22,9 @@ _ACTIONS = frozenset("failed delayed delivered relayed expanded".split())
 _ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]]{1,64}@[^\s<>\"'(),:;@\[\]]{1,255}")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _REPLY_CODE = re.compile(r"(?<![\d.-])([45])\d\d[ -]")
-_DAEMONS = ("mailer-daemon", "mailerdaemon", "mail-daemon", "postmaster", "mailer_daemon", "maildaemon", "daemon", "microsoftexchange")
+_DAEMONS = ("mailer-daemon", "mailerdaemon", "mail-daemon", "postmaster", "mailer_daemon", "maildaemon", "daemon", "mdaemon", "microsoftexchange")
+_DAEMON_NAMES = ("mail delivery", "mail.delivery", "mail administrator", "mailer-daemon", "system administrator", "postmaster", "microsoft outlook")
+_MACHINE_WORDS = ("mail", "smtp", "no-reply", "noreply", "gateway", "bounce", "delivery", "mta", "imss", "notif", "daemon")
 _SUBJECTS = (
     "undeliver", "delivery status notification", "delivery failure", "delivery failed", "delivery report", "delivery notification",
     "failure notice", "returned mail", "mail delivery", "returned to sender", "delivery problem", "mail system error",
@@ -32,14 +35,14 @@ _SUBJECTS = (
     "mancato recapito", "niedostarczon", "nedoručiteln", "не доставлено", "недоставлен", "退信", "無法傳遞", "未送达", "undeliverable",
     "warning: message", "warning: could not send", "delayed mail", "delivery delayed", "delivery temporarily suspended", "delivery incomplete",
     "message delivery", "message status", "mail failure", "delivery unsuccessful", "error sending", "failed delivery", "user unknown", "mail error",
-    "delivery has failed",
+    "delivery has failed", "mail failed", "failed mail", "processing error", "メールエラー", "配信エラー", "配信できません", "undelivered",
 )  # fmt: skip
 _DELAY_WORDS = (
     "delayed", "delay", "will be retried", "still trying", "will keep trying", "not yet been delivered", "temporarily", "warning: could not send",
     "warning message only", "you do not need to resend", "viivästy", "försena", "verzögert", "not been delivered yet", "retry",
     "delivery incomplete", "no action is required",
 )  # fmt: skip
-_SUCCESS_WORDS = ("was successfully delivered", "has been delivered", "successful mail delivery", "was relayed", "delivered to the following")
+_SUCCESS_WORDS = ("successfully delivered", "successful mail delivery", "delivery status notification (success)", "successfully relayed")
 
 # Prose: the text right before the recipient, as mail systems print it. The recipient is the first address after it.
 _PROSE = (
@@ -51,7 +54,7 @@ _PROSE = (
     "the following recipient", "your mail to the following", "could not deliver", "was not delivered to", "delivery failed", "unknown user",
     "unknown recipient", "mailbox unavailable", "does not exist", "mailbox is full", "mailbox full", "over quota", "address not found",
     "viestiä ei voitu toimittaa", "vastaanottajalle ei", "could not send message", "still undelivered", "not been delivered", "rejected",
-    "returned message", "following destination addresses", "invalid recipient", "delivery error",
+    "送信できません", "配信できません", "退信", "无法投递", "リストにありません", "not listed in", "failure reasons", "following destination addresses", "invalid recipient", "delivery error",
 )  # fmt: skip
 _RETURNED = ("original message", "a copy of the message", "this is a copy of", "included message", "returned message", "below this line",
              "original headers", "message header", "unsent message", "returned mail follows")  # fmt: skip
@@ -60,10 +63,14 @@ _RETURNED = ("original message", "a copy of the message", "this is a copy of", "
 def looks_like_report(headers: Headers, from_address: str, subject: str, mail_from: str | None) -> bool:
     """Whether a mail system may have written this: necessary for the prose forms, sufficient for none."""
     local = from_address.partition("@")[0].lower()
-    is_daemon = local.startswith(_DAEMONS) or "x-failed-recipients" in headers
-    says_so = subject.lower().startswith(("re:", "vs:", "fwd:", "fw:", "vl:")) is False and _has(subject.lower(), _SUBJECTS)
-    null_path = mail_from == "" or headers.first("return-path").strip() == "<>"
-    return is_daemon or (says_so and (null_path or not from_address or "-" in local or "noreply" in local)) or (null_path and says_so)
+    written = headers.first("from").lower()
+    if local.startswith(_DAEMONS) or "x-failed-recipients" in headers or _has(written, _DAEMON_NAMES):
+        return True
+    if not _has(subject.lower(), _SUBJECTS) or base_subject(subject)[1]:
+        return False
+    return_path = headers.first("return-path").lower().strip()
+    is_null = mail_from == "" or return_path == "<>" or return_path.startswith(("<mailer-daemon", "mailer-daemon"))
+    return is_null or not from_address or _has(local, _MACHINE_WORDS)
 
 
 def _has(text: str, words: tuple[str, ...]) -> bool:
@@ -159,8 +166,8 @@ def _second_opinion(message: Message, headers: Headers, text: str) -> tuple[Repo
     late = [_ascii(address) for address in sorted(temporary - permanent)]
     failed = [_ascii(address) for address in sorted(permanent)]
     return tuple(
-        [_prose_recipient(address, text, headers) for address in failed if "@" in address]
-        + [ReportRecipient(address, "delayed", _first(_STATUS, text[:_LOOKED_AT]), "") for address in late if "@" in address]
+        [_prose_recipient(address, text, headers) for address in failed if _ADDRESS.fullmatch(address)]
+        + [ReportRecipient(address, "delayed", _first(_STATUS, text[:_LOOKED_AT]), "") for address in late if _ADDRESS.fullmatch(address)]
     )
 
 
@@ -184,9 +191,15 @@ def _from_prose(headers: Headers, text: str) -> tuple[ReportRecipient, ...]:
 
 
 def _above_returned(text: str) -> str:
-    folded = text.lower()
-    ends = [place for word in _RETURNED if (place := folded.find(word, 200)) >= 0]
-    return text[: min(ends)] if ends else text
+    """Without the mail that is sent back: from the first line of that heading, or of trace fields, on."""
+    place = 0
+    for number, line in enumerate(text.split("\n")):
+        folded = line.strip("- >=*#\t")[:60].lower()
+        is_heading = folded.startswith(_RETURNED) and len(folded) < 50 and not folded.startswith("original message was")
+        if number > 2 and (is_heading or line.startswith(("Received:", "Return-Path:", "DKIM-Signature:"))):
+            return text[:place]
+        place += len(line) + 1
+    return text
 
 
 def _prose_recipient(address: str, text: str, headers: Headers) -> ReportRecipient:

@@ -5,28 +5,39 @@ mail. A reply's quoted header block is no forward: the subject's prefix or the s
 """
 
 import re
+from dataclasses import replace
 
 from mailcrm.ingest.body import attribution_end, is_quoted
-from mailcrm.ingest.headerblock import Block, bare, label_of, read_block, separator_of
+from mailcrm.ingest.headerblock import Block, bare, label_of, read_block, separator_of, tail_of
 from mailcrm.ingest.headers import addresses_in
+from mailcrm.ingest.phrases import WROTE
 from mailcrm.mail import Address, Forwarded
 
 _MOST_LEVELS = 20
 _MOST_LINES = 5_000
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w.-]{1,255}")
 _SHORT_ATTRIBUTION = 300
+# Words between the time and the name in an attribution line.
+_BETWEEN = frozenset(
+    {word for phrase in WROTE for word in phrase.split()}
+    | set("klo kl at a las às um om o le pm am uhr používateľ uživatel użytkownik käyttäjä användaren brugeren od fra von van de".split())
+)
 
 
-def forwarded(text: str, attached: tuple[Forwarded, ...] = (), *, is_forward: bool = False) -> tuple[Forwarded, ...]:
-    """The forwarded mails in the text, then the attached ones. ``is_forward``: the subject begins with a forward prefix."""
+def forwarded(text: str, attached: tuple[Forwarded, ...] = (), *, is_forward: bool = False, subject: str = "") -> tuple[Forwarded, ...]:
+    """The forwarded mails in the text, then the attached ones.
+
+    ``is_forward``: the subject begins with a forward prefix. ``subject`` is the rest of it: some programs forward with an
+    attribution line only, and then the outermost mail had this subject.
+    """
     lines = [_unquoted(line) for line in text.split("\n")[:_MOST_LINES]]
     starts = _starts(lines, is_forward)
     levels: list[Forwarded] = []
-    for place, (begin, block) in enumerate(starts):
+    for place, (_, block) in enumerate(starts):
         end = starts[place + 1][0] if place + 1 < len(starts) else len(lines)
         levels.append(_level(block, lines[block.end : max(block.end, end)]))
-        if begin < 0 or len(levels) >= _MOST_LEVELS:
-            break
+    if levels and is_forward and "subject" not in starts[0][1].fields:
+        levels[0] = replace(levels[0], subject=subject)
     return (*levels, *attached[:_MOST_LEVELS])
 
 
@@ -42,10 +53,10 @@ def _starts(lines: list[str], is_forward: bool) -> list[tuple[int, Block]]:
     """Where each level begins (its separator or first label), once something has said that this is a forward."""
     found: list[tuple[int, Block]] = []
     index = 0
-    while index < len(lines):
+    while index < len(lines) and len(found) < _MOST_LEVELS:
         separator = separator_of(lines[index])
         if separator in ("forwarded", "original") and (separator == "forwarded" or is_forward or found):
-            below = _first_label(lines, index + 1)
+            below = index if tail_of(lines[index]) != bare(lines[index]) else _first_label(lines, index + 1)
             block = read_block(lines, below, is_below_separator=True) if below >= 0 else None
             if block is not None:
                 found.append((index, block))
@@ -80,8 +91,10 @@ def _attribution_block(lines: list[str], start: int, end: int) -> Block | None:
         return None
     before = text[: match.start()].rstrip(" <([").removesuffix("mailto:").rstrip(" <([")
     name = re.split(r"[,:]|\d", before)[-1].strip()
-    name = re.sub(r"^(?:klo|kl|at|a las|às|um|om|o|le|PM|AM)\s+", "", name, flags=re.IGNORECASE)
-    return Block({"from": f"{name} <{match.group()}>", "date": before}, end)
+    words = name.replace('"', "").split()
+    while words and words[0].casefold() in _BETWEEN:
+        words = words[1:]
+    return Block({"from": f"{' '.join(words)} <{match.group()}>", "date": before}, end)
 
 
 def _level(block: Block, body: list[str]) -> Forwarded:

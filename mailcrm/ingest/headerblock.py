@@ -4,14 +4,20 @@
 so a scan over a whole body is linear. A block has a From label and at least two others (one other below a separator).
 """
 
+import re
 from dataclasses import dataclass
+from unicodedata import normalize
 
-from mailcrm.ingest.phrases import FORWARDED, LABELS, ORIGINAL
+from mailcrm.ingest.phrases import FORWARDED, LABELS, ORIGINAL, WROTE
 
 _LONGEST_LABEL = 34
+_LONGEST_LINE = 2_000
+_MOST_COLONS = 60
 _MOST_LINES = 24  # a block with long recipient lists, wrapped
 _MOST_CONTINUED = 6
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"))
+_WROTE_ENDS = tuple(f" {word}" for word in WROTE)
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_EDGES = "-_=~—–―─#:：\ufeff\u200b\u200e\u200f\u202a\u202b"
 _DECORATION = " \t*_>|\xa0\u3000"
 
 
@@ -25,9 +31,9 @@ class Block:
 
 def bare(line: str) -> str:
     """The line without quote marks, emphasis and invisible direction marks, cut to what matching needs."""
-    line = line[:400]
+    line = line[:_LONGEST_LINE]
     if not line.isascii():
-        line = line.translate(_INVISIBLE)
+        line = normalize("NFC", _INVISIBLE.sub("", line))
     return line.strip(_DECORATION)
 
 
@@ -37,6 +43,8 @@ def label_of(line: str) -> str:
 
 
 def _split(line: str) -> tuple[str, str]:
+    if ":" not in line[:60] and "：" not in line[:60]:
+        return "", ""
     text = bare(line)
     head = text[:_LONGEST_LABEL]
     colon = _colon(head)
@@ -53,11 +61,11 @@ def _colon(head: str) -> int:
 
 def read_block(lines: list[str], start: int, *, is_below_separator: bool = False) -> Block | None:
     """The header block whose first label is on the line ``start``."""
+    one_line = _one_line(lines[start]) if lines[start].count(":") > 2 else {}
     first = _split(lines[start])[0]
-    if not first or first in ("other", "reply_to", "bcc"):
+    if (not first or first in ("other", "reply_to", "bcc")) and not one_line:
         return None
     fields, end = _collect(lines, start)
-    one_line = _one_line(lines[start])
     if len(one_line) > len(fields):
         fields, end = one_line, start + 1
     known = {"from", "date", "to", "cc", "subject"} & fields.keys()
@@ -89,8 +97,11 @@ def _collect(lines: list[str], start: int) -> tuple[dict[str, str], int]:
 
 
 def _next_label(lines: list[str], index: int) -> str:
-    """The label on the next line: HTML turned into text may hold blank lines between labels."""
-    return label_of(lines[index + 1]) if index + 1 < len(lines) else ""
+    """The label below some blank lines: HTML turned into text may hold them between labels."""
+    for line in lines[index + 1 : index + 4]:
+        if bare(line):
+            return label_of(line)
+    return ""
 
 
 def _continues(lines: list[str], index: int, last: str) -> bool:
@@ -102,26 +113,49 @@ def _continues(lines: list[str], index: int, last: str) -> bool:
 
 def _one_line(line: str) -> dict[str, str]:
     """Yahoo and some gateways put the whole block on one line: "From: x To: y Sent: z Subject: s"."""
-    words = bare(line).split(" ")
+    text = tail_of(line)[:_LONGEST_LINE]
+    marks: list[tuple[str, int, int]] = []
+    for colon in [place for place, char in enumerate(text) if char == ":"][:_MOST_COLONS]:
+        found = _label_before(text, colon)
+        if found and (marks or found[0] == "from") and found[0] not in {mark[0] for mark in marks}:
+            marks.append((found[0], found[1], colon))
     fields: dict[str, str] = {}
-    last = ""
-    for word in words[:120]:
-        kind = LABELS.get(word.strip(_DECORATION)[:-1].casefold(), "") if word.strip(_DECORATION).endswith(":") else ""
-        if kind and kind not in fields and (fields or kind == "from"):
-            fields[kind], last = "", kind
-        elif last:
-            fields[last] = f"{fields[last]} {word}".strip()
+    for place, (kind, _, colon) in enumerate(marks):
+        end = marks[place + 1][1] if place + 1 < len(marks) else len(text)
+        fields[kind] = text[colon + 1 : end].strip(_DECORATION)
     return fields
+
+
+def _label_before(text: str, colon: int) -> tuple[str, int] | None:
+    """The longest label that ends at the colon. Labels may be glued to the value before them: "…CETBetreff:"."""
+    for start in range(max(0, colon - _LONGEST_LABEL), colon):
+        starts_well = start == 0 or not text[start - 1].isalnum() or not text[start].islower()
+        if starts_well and (kind := LABELS.get(text[start:colon].strip(_DECORATION).casefold(), "")):
+            return kind, start
+    return None
+
+
+def tail_of(line: str) -> str:
+    """What follows a separator on the same line: "----- Forwarded Message ----- From: …"; else the line itself."""
+    text = bare(line[:_LONGEST_LINE] if line.lstrip(" >")[:2] == "--" else line)
+    if not text.startswith("--"):
+        return text
+    head, found, rest = text.lstrip("- ").partition("--")
+    core = head.strip(" -").casefold()
+    return rest.lstrip("- ") if found and rest.strip("- ") and (core in FORWARDED or core in ORIGINAL) else text
 
 
 def separator_of(line: str) -> str:
     """ "original", "forwarded", "rule" (a long line of underscores, dashes or equal signs) or ""."""
+    edges = line.strip(" \t*>|")
+    if not edges or (edges[0] not in _EDGES and edges[-1] not in _EDGES):
+        return ""  # nearly every line ends here
     text = bare(line)
     core = text.strip("-_=*~—–―─#:： .\t>|<")
     if not core:
         stripped = line[:400].strip(" \t>*")
-        return "rule" if len(stripped) >= 8 and stripped[0] in "_-=—–─" and len(set(stripped)) == 1 else ""
-    if len(core) > 60:
+        return "rule" if len(stripped) >= 4 and stripped[0] in "_-=—–─" and len(set(stripped)) == 1 else ""
+    if len(core) > 120 and text[:2] != "--":
         return ""
     folded = core.casefold()
     dashed = text[:2] in ("--", "__", "==", "~~", "——", "──", "**", "- ") or text.endswith((":", "：", "--"))
@@ -129,6 +163,12 @@ def separator_of(line: str) -> str:
         return "forwarded" if dashed else ""
     if folded in ORIGINAL:
         return "original" if dashed or core != text.strip() else ""
+    if dashed and folded.endswith(_WROTE_ENDS):
+        return "original"  # Zoho and Android: "---- On Wed, 24 Feb 2021 14:02:50 +0530 carol@x.example wrote ----"
+    if text[:2] == "--" and tail_of(line) != text:
+        return "forwarded" if text.lstrip("- ").partition("--")[0].strip(" -").casefold() in FORWARDED else "original"
     if dashed and folded.startswith(("forwarded by ", "forwarded message from ", "original message from ", "forwarded message ")):
         return "original" if folded.startswith("original") else "forwarded"
+    if text[:3] == "---" and text[-3:] == "---":
+        return "rule"  # words of an unknown language between dashes: a header block below decides
     return ""

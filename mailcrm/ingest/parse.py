@@ -148,9 +148,24 @@ def _leaves(message: Message, defects: list[str]) -> list[_Leaf]:
             todo += [(inner, depth + 1, inside) for inner in reversed(payload) if isinstance(inner, Message)]
         elif isinstance(payload, list):
             found.append(_attached_leaf(part, content_type, payload))
+        elif content_type.startswith("multipart/") and (pieces := _by_guessed_boundary(part)):
+            _note(defects, "broken boundary")
+            todo += [(inner, depth + 1, is_alternative) for inner in reversed(pieces)]
         else:
             found.append(_Leaf(part, content_type, _decoded(part), is_alternative))
     return found
+
+
+def _by_guessed_boundary(part: Message) -> list[Message]:
+    """The parts of a multipart whose boundary is missing or spoilt: the first line that begins with two dashes tells."""
+    data = _decoded(part)
+    for line in io.BytesIO(data[:20_000]):
+        boundary = line.strip()
+        if boundary.startswith(b"--") and 4 < len(boundary) < 90 and b'"' not in boundary and data.count(boundary) > 1:
+            again = email.message_from_bytes(b'Content-Type: multipart/mixed; boundary="' + boundary[2:] + b'"\n\n' + data)
+            pieces = again.get_payload()
+            return [piece for piece in pieces if isinstance(piece, Message)] if isinstance(pieces, list) else []
+    return []
 
 
 def _note(defects: list[str], defect: str) -> None:
@@ -233,7 +248,7 @@ def _read(shown: bytes, raw: bytes, envelope: Envelope, defects: list[str], rest
         new_text=new,
         segments=parts,
         attachments=_attachments(bodies.attached, html_raw, kept_out, rest),
-        forwarded=forwarded(text, _attached_mails(leaves), is_forward=is_forward),
+        forwarded=forwarded(text, _attached_mails(leaves), is_forward=is_forward, subject=bare_subject),
         auth=auth_results(headers),
         list_ids=_list_ids(headers),
         has_one_click_unsubscribe="list-unsubscribe-post" in headers,
@@ -280,7 +295,7 @@ def _fields(message: Message, headers: Headers, leaves: list[_Leaf], defects: li
         found = as_addresses(getattr(parser, name.replace("-", "_"))) if parser and written and written[0].isascii() else ()
         return found or addresses_in(written)
 
-    writers, senders = boxes("from"), boxes("sender")
+    writers, senders = boxes("from"), addresses_in(headers.by_name.get("sender", ())[:1])
     return _Fields(
         from_=writers[0] if writers else None,
         sender=senders[0] if senders else None,
@@ -340,12 +355,13 @@ def _bodies(leaves: list[_Leaf], defects: list[str]) -> _Bodies:
     return found
 
 
-_BODY_TYPES = frozenset({"text/plain", "text/html", "text/enriched", "text/markdown", "text/x-amp-html", "text"})
+# A multipart that could not be taken apart is shown as the text it is.
+_BODY_TYPES = frozenset("text/plain text/html text/enriched text/markdown multipart/mixed multipart/alternative multipart/related".split())
 
 
 def _is_body(leaf: _Leaf) -> bool:
     """A text the reader is meant to see in the mail, not a file beside it."""
-    if leaf.content_type not in _BODY_TYPES or leaf.content_type == "text/x-amp-html":
+    if leaf.content_type not in _BODY_TYPES:
         return False
     disposition = str(leaf.part.get("content-disposition", "")).strip().lower()
     return not disposition.startswith("attachment") and not _filename(leaf.part)

@@ -10,7 +10,7 @@ _LABELS = {
     "afzender|od|nadawca|odesílatel|odesílatel|odosielateľ|de la|expeditor|feladó|saatja|kellelt|από|απο|kimden|gönderen|от|"
     "отправитель|від|від кого|од|от кого|من|המאת|מאת|发件人|發件人|寄件者|寄件人|差出人|送信者|보낸 사람|보낸사람|발신|từ|dari|no|nuo|"
     "šalje|šiljatelj|pošiljatelj|frá|saatja|sent by|written by|mail from|送信元",
-    "date": "date|sent|sent on|date sent|sent at|lähetetty|päivämäärä|päiväys|pvm|aika|skickat|datum|sendt|dato|gesendet|gesendet am|"
+    "date": "message du|date|sent|sent on|date sent|sent at|lähetetty|päivämäärä|päiväys|pvm|aika|skickat|datum|sendt|dato|gesendet|gesendet am|"
     "date d'envoi|envoyé|envoyé le|date d’envoi|fecha|enviado|enviado el|enviada|enviada em|enviado em|data|inviato|data invio|"
     "verzonden|datum verzonden|wysłano|wysłane|data wysłania|odesláno|odoslané|dátum|trimis|elküldve|küldve|saadetud|kuupäev|"
     "ημερομηνία|στάλθηκε|tarih|gönderilme tarihi|gönderildi|gönderme tarihi|дата|отправлено|послано|надіслано|التاريخ|تاريخ الإرسال|"
@@ -23,7 +23,7 @@ _LABELS = {
     "κοινοποίηση|bilgi|копия|копія|نسخة|نسخة إلى|עותק|抄送|副本|참조|cópia para|con copia|с копией|kópia|másolat:",
     "bcc": "bcc|piilokopio|hemlig kopia|blindkopie|cci|cco|ccn|udw|скрытая копия|密送|密件副本|숨은 참조",
     "subject": "subject|aihe|otsikko|ämne|emne|betreff|betr|objet|sujet|asunto|assunto|oggetto|onderwerp|temat|předmět|predmet|vec|"
-    "subiect|tárgy|teema|θέμα|konu|тема|الموضوع|נושא|主题|主旨|主題|件名|표제|제목|chủ đề|subjek|perihal|efni|tēma|tema|re",
+    "subiect|tárgy|teema|θέμα|konu|тема|الموضوع|נושא|naslov|主题|主旨|主題|件名|표제|제목|chủ đề|subjek|perihal|efni|tēma|tema|re",
     "reply_to": "reply-to|reply to|vastausosoite|svar till|antwort an|répondre à|responder a|responder para|rispondi a|antwoord aan|"
     "odpowiedź do|ответить|回复",
     "other": "importance|tärkeys|prioriteetti|prioritet|priorität|wichtigkeit|prioridade|importancia|belang|attachments|liitteet|bilagor|"
@@ -42,7 +42,7 @@ WROTE = tuple(
         "γράφει|yazdı|şunu yazdı|yazmış|написал|написала|написал(а)|пишет|писал|писал(а)|написав|пише|написа|كتب|كتبت|تمت كتابة|"
         "כתב|כתבה|מאת|写道|寫道|写到|のメール|のメッセージ|は書きました|さんは書きました|님이 작성|님이 다음을 썼습니다|작성|đã viết|menulis|"
         "rakstīja|parašė|rašė|je napisao|je napisala|je napisao/la|napisao|napisala|je napisal|idatzi|va escriure|said|contributed|"
-        "komentar|schrieb am|odesílatel"
+        "komentar|wiadomość napisana przez|schrieb am|odesílatel"
     ).split("|")
 )
 
@@ -77,7 +77,7 @@ ORIGINAL = frozenset(
 FORWARDED = frozenset(
     phrase.casefold()
     for phrase in (
-        "forwarded message|begin forwarded message|forwarded mail|forwarded by|forward message|forwarded email|begin forwarded mail|"
+        "välitetty viesti / fwd.msg|forwarded message|begin forwarded message|forwarded mail|forwarded by|forward message|forwarded email|begin forwarded mail|"
         "välitetty viesti|edelleenlähetetty viesti|välitetty viesti alkaa|välitetyn viestin alku|välitetty sähköposti|"
         "vidarebefordrat meddelande|vidarebefordrat brev|vidarebefordrat mail|börja vidarebefordrat meddelande|vidarebefordrat mejl|"
         "videresendt meddelelse|videresendt besked|videresendt melding|videresendt e-post|start på videresendt besked|"
@@ -117,7 +117,7 @@ MOBILE = tuple(
         "hent outlook|gesendet von|gesendet mit|von meinem|von unterwegs|diese nachricht wurde von meinem|envoyé de|envoyé depuis|envoyé à partir|téléchargez outlook|obtenir outlook|"
         "enviado desde|enviado do|enviado de|enviado a partir|obtener outlook|obter o outlook|inviato da|inviato dal|ottieni outlook|scarica outlook|verzonden vanaf|"
         "verstuurd vanaf|verzonden met|verzonden via|download outlook|outlook voor|get outlook|wysłane z|wysłano z|pobierz outlook|odesláno z|odesláno|"
-        "odoslané z|trimis de pe|trimis din|elküldve|az én|saadetud minu|saadetud|στάλθηκε από|iphone'umdan|iphone'dan|отправлено с|надіслано з|"
+        "odoslané z|trimis de pe|trimis din|elküldve|az én|az iphone|az ipad|saadetud minu|saadetud|στάλθηκε από|iphone'umdan|iphone'dan|отправлено с|надіслано з|"
         "أرسلت من|تم الإرسال من|נשלח מה|发自我的|从我的|發自我的|自我的|iphoneから送信|나의|내 iphone|outlook für|get bluemail|yahoo mail:|"
         "download the|von samsung|mein iphone"
     ).split("|")
