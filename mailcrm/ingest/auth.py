@@ -12,7 +12,9 @@ from mailcrm.mail import AuthResults
 _LONGEST = 8_000
 _MOST = 20
 _METHOD = re.compile(r"\s*([a-z][a-z0-9-]{0,30})(?:/\d{1,3})?\s{0,5}=\s{0,5}([a-z]{1,20})", re.IGNORECASE)
-_PROPERTY = re.compile(r"([a-z]{1,20}\.[a-z0-9_-]{1,30})\s{0,5}=\s{0,5}(\"[^\"]{0,300}\"|[^\s;\"]{1,300})", re.IGNORECASE)
+_PROPERTY = re.compile(
+    r"([a-z]{1,20}\.[a-z0-9_-]{1,30})\s{0,5}=\s{0,5}(\"[^\"]{0,300}\"|[^\s;\"]{1,300})", re.IGNORECASE
+)
 
 
 def auth_results(headers: Headers) -> tuple[AuthResults, ...]:
@@ -74,7 +76,9 @@ def _read(text: str, received_above: int) -> AuthResults:
             continue
         method, result = match.group(1).lower(), match.group(2).lower()
         results.append((method, result))
-        properties = {name.lower(): value.strip('"') for name, value in reversed(_PROPERTY.findall(part[match.end() :]))}
+        properties = {
+            name.lower(): value.strip('"') for name, value in reversed(_PROPERTY.findall(part[match.end() :]))
+        }
         if result != "pass":
             continue
         if method == "dkim" and (signer := properties.get("header.d") or properties.get("header.i", "")):

@@ -1,17 +1,18 @@
 """What is new in a mail: the text in ordered passages (new, quote, signature, footer, forwarded).
 
-``segments`` folds and never cuts: joined with line ends its passages are the text. It is a scanner over lines that goes down
-once; no pattern crosses a line, lines are matched by their first 400 characters, and lines after the 5,000th follow the last.
+``segments`` folds and never cuts: joined with line ends its passages are the text. It is a scanner over lines that goes
+down once; no pattern crosses a line, lines are matched by their first 400 characters, and lines after the 5,000th
+follow the last.
 
-    new ──"> …"───────────────────▶ quote, line by line; unquoted text after it is new again (bottom-posted, interleaved)
-    new ──"On … wrote:" + "> …"───▶ the same
+    new ──"> …"───────────────────▶ quote, line by line; unquoted text after it is new again (bottom-posted,
+    interleaved) new ──"On … wrote:" + "> …"───▶ the same
     new ──"On … wrote:" + text────▶ quote to the end
     new ──separator / From-block──▶ quote (or forwarded) to the end
     new ──"-- "───────────────────▶ signature, until a quote begins
     new ──our marker line─────────▶ quote to the end; quoted with ">" only as far as the ">" go
 
-Fold too little rather than too much: if nothing is left, everything is new. The exception is our own notice: what stands
-under our marker was not written by the person who answers it, so an answer without words stays without words.
+Fold too little rather than too much: if nothing is left, everything is new. The exception is our own notice: what
+stands under our marker was not written by the person who answers it, so an answer without words stays without words.
 """
 
 import re
@@ -28,7 +29,7 @@ _LONGEST_SIGNATURE = 25
 _TIME = re.compile(r"\d{1,2}[:.h]\d{2}|(?:19|20)\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2}|\d\s?(?:am|pm)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}")
 _MOST_WRAPPED = 4
-_LAST = (":", "：", "e", "i", ">")  # what an attribution ends in
+_ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
 
 NEW, QUOTE, SIGNATURE = SegmentKind.NEW, SegmentKind.QUOTE, SegmentKind.SIGNATURE
 FOOTER, FORWARDED = SegmentKind.FOOTER, SegmentKind.FORWARDED
@@ -173,7 +174,8 @@ class _Scan:
         return index
 
     def _looks_like_block(self, start: int) -> bool:
-        """Labels of a language we do not know, below a rule: three short heads with a colon, an address in the first."""
+        """Labels of a language we do not know, below a rule: three short heads with a colon, an address in the "
+        "first."""
         head = [bare(line) for line in self.lines[start : start + 3]]
         return len(head) == 3 and "@" in head[0] and all(0 < line.find(":") <= 24 for line in head)
 
@@ -230,7 +232,7 @@ def is_quoted(line: str) -> bool:
 
 def attribution_end(lines: list[str], start: int) -> int:
     """The index after the attribution that begins on the line ``start``; ``start`` itself if none does."""
-    if not any(line.rstrip(" \t*_\xa0\u200e\u200f\u202c")[-1:] in _LAST for line in lines[start : start + _MOST_WRAPPED]):
+    if not any(_may_end(line) for line in lines[start : start + _MOST_WRAPPED]):
         return start
     first = bare(lines[start])
     if not first or not (_has_date_or_address(first) or _opens(first)):
@@ -242,7 +244,9 @@ def attribution_end(lines: list[str], start: int) -> int:
     joined = first
     for index in range(start + 1, min(len(lines), start + _MOST_WRAPPED)):
         line = bare(lines[index])
-        if (not line and lines[index].strip() != ">:") or (is_quoted(lines[index]) and lines[index].strip() not in (">:", ">")):
+        if (not line and lines[index].strip() != ">:") or (
+            is_quoted(lines[index]) and lines[index].strip() not in (">:", ">")
+        ):
             break
         joined = f"{joined} {line}" if line != ":" else f"{joined}>:"
         if _is_attribution(joined):
@@ -253,21 +257,24 @@ def attribution_end(lines: list[str], start: int) -> int:
     return start
 
 
+def _may_end(line: str) -> bool:
+    return line.rstrip(" \t*_\xa0\u200e\u200f\u202c").endswith(_ENDS)
+
+
 def _is_attribution(text: str) -> bool:
     text = text[:400].rstrip(" *_\xa0")
-    if not text.endswith((":", "：")) and not text.endswith((">", "wrote", "kirjoitti", "：", ":>")):
-        return False
-    if not _has_date_or_address(text):
+    if not text.endswith(_ENDS) or not _has_date_or_address(text):
         return False
     folded = text.casefold()
     if any(_has_word(folded, word) for word in WROTE):
-        return text.endswith((":", "：", "wrote", "kirjoitti"))
+        return True
     # Japanese and some phones write only date, name and address: "2024年3月5日(火) 10:11 X <x@y.jp>:"
     return text.endswith((">:", ">：")) and bool(_TIME.search(text)) and text[:1].isdigit()
 
 
 def _introduces(line: str) -> bool:
-    """Directly above ``>`` lines a vaguer attribution will do: "Carol wrote:", or a dated line of an unknown language."""
+    """Directly above ``>`` lines a vaguer attribution will do: "Carol wrote:",
+    or a dated line of an unknown language."""
     text = bare(line)
     if not text.endswith((":", "：")):
         return False

@@ -1,8 +1,8 @@
 """Delivery reports: whom they are about, what became of the mail, and which mail it was.
 
-First the machine-readable form (RFC 3464), read by ourselves; then flufl.bounce and a few prose forms, and these two only for
-mails that look like a mail system's own (null reverse-path, a daemon's address or a report's subject), so that a person who
-quotes or forwards a bounce is never taken for one.
+First the machine-readable form (RFC 3464), read by ourselves; then flufl.bounce and a few prose forms, and these two
+only for mails that look like a mail system's own (null reverse-path, a daemon's address or a report's subject), so that
+a person who quotes or forwards a bounce is never taken for one.
 """
 
 import re
@@ -22,41 +22,96 @@ _ACTIONS = frozenset("failed delayed delivered relayed expanded".split())
 _ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]]{1,64}@[^\s<>\"'(),:;@\[\]]{1,255}")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _REPLY_CODE = re.compile(r"(?<![\d.-])([45])\d\d[ -]")
-_DAEMONS = ("mailer-daemon", "mailerdaemon", "mail-daemon", "postmaster", "mailer_daemon", "maildaemon", "daemon", "mdaemon", "microsoftexchange")
-_DAEMON_NAMES = ("mail delivery", "mail.delivery", "mail administrator", "mailer-daemon", "system administrator", "postmaster", "microsoft outlook")
-_MACHINE_WORDS = ("mail", "smtp", "no-reply", "noreply", "gateway", "bounce", "delivery", "mta", "imss", "notif", "daemon")
+_DAEMONS = (
+    "mailer-daemon",
+    "mailerdaemon",
+    "mail-daemon",
+    "postmaster",
+    "mailer_daemon",
+    "maildaemon",
+    "daemon",
+    "mdaemon",
+    "microsoftexchange",
+)
+_DAEMON_NAMES = (
+    "mail delivery",
+    "mail.delivery",
+    "mail administrator",
+    "mailer-daemon",
+    "system administrator",
+    "postmaster",
+    "microsoft outlook",
+)
+_MACHINE_WORDS = (
+    "mail",
+    "smtp",
+    "no-reply",
+    "noreply",
+    "gateway",
+    "bounce",
+    "delivery",
+    "mta",
+    "imss",
+    "notif",
+    "daemon",
+)
 _SUBJECTS = (
-    "undeliver", "delivery status notification", "delivery failure", "delivery failed", "delivery report", "delivery notification",
+    "undeliver", "delivery status notification", "delivery failure", "delivery failed", "delivery report",
+    "delivery notification",
     "failure notice", "returned mail", "mail delivery", "returned to sender", "delivery problem", "mail system error",
-    "message you sent blocked", "non-deliver", "nondeliver", "could not be delivered", "not delivered", "mail could not",
-    "toimitus epäonnistui", "ei voitu toimittaa", "toimittamaton", "perille toimittamaton", "toimitusvirhe", "viestiä ei voi toimittaa",
-    "olevererbart", "kunde inte levereras", "unzustellbar", "zustellung", "nicht zugestellt", "onbestelbaar", "niet bezorgd",
-    "non remis", "échec de la remise", "non distribu", "no se puede entregar", "no entregado", "não entregue", "non recapitabile",
-    "mancato recapito", "niedostarczon", "nedoručiteln", "не доставлено", "недоставлен", "退信", "無法傳遞", "未送达", "undeliverable",
-    "warning: message", "warning: could not send", "delayed mail", "delivery delayed", "delivery temporarily suspended", "delivery incomplete",
-    "message delivery", "message status", "mail failure", "delivery unsuccessful", "error sending", "failed delivery", "user unknown", "mail error",
-    "delivery has failed", "mail failed", "failed mail", "processing error", "メールエラー", "配信エラー", "配信できません", "undelivered",
+    "message you sent blocked", "non-deliver", "nondeliver", "could not be delivered", "not delivered",
+    "mail could not",
+    "toimitus epäonnistui", "ei voitu toimittaa", "toimittamaton", "perille toimittamaton", "toimitusvirhe",
+    "viestiä ei voi toimittaa",
+    "olevererbart", "kunde inte levereras", "unzustellbar", "zustellung", "nicht zugestellt", "onbestelbaar",
+    "niet bezorgd",
+    "non remis", "échec de la remise", "non distribu", "no se puede entregar", "no entregado", "não entregue",
+    "non recapitabile",
+    "mancato recapito", "niedostarczon", "nedoručiteln", "не доставлено", "недоставлен", "退信", "無法傳遞", "未送达",
+    "undeliverable",
+    "warning: message", "warning: could not send", "delayed mail", "delivery delayed",
+    "delivery temporarily suspended", "delivery incomplete",
+    "message delivery", "message status", "mail failure", "delivery unsuccessful", "error sending",
+    "failed delivery", "user unknown", "mail error",
+    "delivery has failed", "mail failed", "failed mail", "processing error", "メールエラー", "配信エラー", "配信できません",
+    "undelivered",
 )  # fmt: skip
 _DELAY_WORDS = (
-    "delayed", "delay", "will be retried", "still trying", "will keep trying", "not yet been delivered", "temporarily", "warning: could not send",
-    "warning message only", "you do not need to resend", "viivästy", "försena", "verzögert", "not been delivered yet", "retry",
+    "delayed", "delay", "will be retried", "still trying", "will keep trying", "not yet been delivered",
+    "temporarily", "warning: could not send",
+    "warning message only", "you do not need to resend", "viivästy", "försena", "verzögert",
+    "not been delivered yet", "retry",
     "delivery incomplete", "no action is required",
 )  # fmt: skip
-_SUCCESS_WORDS = ("successfully delivered", "successful mail delivery", "delivery status notification (success)", "successfully relayed")
+_SUCCESS_WORDS = (
+    "successfully delivered",
+    "successful mail delivery",
+    "delivery status notification (success)",
+    "successfully relayed",
+)
 
 # Prose: the text right before the recipient, as mail systems print it. The recipient is the first address after it.
 _PROSE = (
     "could not be delivered to one or more", "i'm afraid i wasn't able to deliver", "the following address(es) failed",
-    "could not be delivered to all of its recipients", "the following addresses had permanent", "permanent fatal errors",
-    "your message wasn't delivered to", "your message to", "wasn't delivered to", "delivery to the following recipient", "failed permanently",
-    "did not reach the following recipient", "delivery has failed to these recipients", "could not be delivered to", "unable to deliver",
-    "couldn't be delivered", "recipient address rejected", "undeliverable to", "user unknown", "no such user", "failed addresses follow",
-    "the following recipient", "your mail to the following", "could not deliver", "was not delivered to", "delivery failed", "unknown user",
-    "unknown recipient", "mailbox unavailable", "does not exist", "mailbox is full", "mailbox full", "over quota", "address not found",
-    "viestiä ei voitu toimittaa", "vastaanottajalle ei", "could not send message", "still undelivered", "not been delivered", "rejected",
-    "送信できません", "配信できません", "退信", "无法投递", "リストにありません", "not listed in", "failure reasons", "following destination addresses", "invalid recipient", "delivery error",
+    "could not be delivered to all of its recipients", "the following addresses had permanent",
+    "permanent fatal errors",
+    "your message wasn't delivered to", "your message to", "wasn't delivered to",
+    "delivery to the following recipient", "failed permanently",
+    "did not reach the following recipient", "delivery has failed to these recipients", "could not be delivered to",
+    "unable to deliver",
+    "couldn't be delivered", "recipient address rejected", "undeliverable to", "user unknown", "no such user",
+    "failed addresses follow",
+    "the following recipient", "your mail to the following", "could not deliver", "was not delivered to",
+    "delivery failed", "unknown user",
+    "unknown recipient", "mailbox unavailable", "does not exist", "mailbox is full", "mailbox full", "over quota",
+    "address not found",
+    "viestiä ei voitu toimittaa", "vastaanottajalle ei", "could not send message", "still undelivered",
+    "not been delivered", "rejected",
+    "送信できません", "配信できません", "退信", "无法投递", "リストにありません", "not listed in", "failure reasons",
+    "following destination addresses", "invalid recipient", "delivery error",
 )  # fmt: skip
-_RETURNED = ("original message", "a copy of the message", "this is a copy of", "included message", "returned message", "below this line",
+_RETURNED = ("original message", "a copy of the message", "this is a copy of", "included message",
+"returned message", "below this line",
              "original headers", "message header", "unsent message", "returned mail follows")  # fmt: skip
 
 
@@ -88,7 +143,8 @@ def report(message: Message, headers: Headers, text: str, *, is_suspect: bool) -
     return Report(recipients[:_MOST_RECIPIENTS], _original_id(message, text))
 
 
-# --- RFC 3464 -----------------------------------------------------------------------------------------------------------
+# --- RFC 3464
+# -----------------------------------------------------------------------------------------------------------
 
 
 def _outer_parts(message: Message) -> Iterator[Message]:
@@ -152,7 +208,8 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
     return match.group(1) if match else ""
 
 
-# --- prose --------------------------------------------------------------------------------------------------------------
+# --- prose
+# --------------------------------------------------------------------------------------------------------------
 
 
 def _second_opinion(message: Message, headers: Headers, text: str) -> tuple[ReportRecipient, ...]:
@@ -167,7 +224,11 @@ def _second_opinion(message: Message, headers: Headers, text: str) -> tuple[Repo
     failed = [_ascii(address) for address in sorted(permanent)]
     return tuple(
         [_prose_recipient(address, text, headers) for address in failed if _ADDRESS.fullmatch(address)]
-        + [ReportRecipient(address, "delayed", _first(_STATUS, text[:_LOOKED_AT]), "") for address in late if _ADDRESS.fullmatch(address)]
+        + [
+            ReportRecipient(address, "delayed", _first(_STATUS, text[:_LOOKED_AT]), "")
+            for address in late
+            if _ADDRESS.fullmatch(address)
+        ]
     )
 
 
@@ -206,7 +267,9 @@ def _prose_recipient(address: str, text: str, headers: Headers) -> ReportRecipie
     above = _above_returned(text[:_LOOKED_AT])
     status = _first(_STATUS, above)
     line = next((line for line in above.split("\n") if _STATUS.search(line) or _REPLY_CODE.search(line)), "")
-    return ReportRecipient(address, _prose_action(headers.first("subject"), above, status), status, line.strip()[:1_000])
+    return ReportRecipient(
+        address, _prose_action(headers.first("subject"), above, status), status, line.strip()[:1_000]
+    )
 
 
 def _prose_action(subject: str, text: str, status: str) -> str:
@@ -223,7 +286,8 @@ def _prose_action(subject: str, text: str, status: str) -> str:
     return "failed"
 
 
-# --- which mail it was --------------------------------------------------------------------------------------------------
+# --- which mail it was
+# --------------------------------------------------------------------------------------------------
 
 
 def _original_id(message: Message, text: str) -> str:

@@ -1,6 +1,7 @@
 """Bytes to text that never fails: a ladder of character sets, and the border where no NUL or lone surrogate passes.
 
-``decode`` takes what the sender declared as a hint only. ``clean_text`` is applied to every string that leaves ``ingest``.
+``decode`` takes what the sender declared as a hint only. ``clean_text`` is applied to every string that leaves
+``ingest``.
 """
 
 import codecs
@@ -10,9 +11,12 @@ import re
 _MEANT = {
     "us-ascii": "utf-8", "ascii": "utf-8", "ansi_x3.4-1968": "utf-8", "iso-8859-1": "cp1252", "iso8859-1": "cp1252",
     "latin1": "cp1252", "latin-1": "cp1252", "iso_8859-1": "cp1252", "iso-8859-9": "cp1254", "gb2312": "gb18030",
-    "gbk": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030", "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932",
-    "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "big5": "big5hkscs", "iso-8859-8-i": "iso-8859-8", "windows-31j": "cp932",
-    "utf8mb4": "utf-8", "unicode-1-1-utf-7": "utf-7", "iso-2022-jp": "iso2022_jp_ext", "windows-874": "cp874", "x-mac-roman": "mac-roman",
+    "gbk": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030", "shift_jis": "cp932", "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "big5": "big5hkscs", "iso-8859-8-i": "iso-8859-8",
+    "windows-31j": "cp932",
+    "utf8mb4": "utf-8", "unicode-1-1-utf-7": "utf-7", "iso-2022-jp": "iso2022_jp_ext", "windows-874": "cp874",
+    "x-mac-roman": "mac-roman",
     "macintosh": "mac-roman",
 }  # fmt: skip
 _WESTERN = {"cp1252", "iso8859-15", "cp1254", "mac-roman"}
@@ -64,7 +68,8 @@ def _strict(data: bytes, codec: str) -> str | None:
 
 
 def _best_of_bad(data: bytes, codec: str) -> str:
-    """Damaged UTF-8 or a damaged multi-byte set keeps what is right; else windows-1252, in which every byte is a letter."""
+    """Damaged UTF-8 or a damaged multi-byte set keeps what is right; else windows-1252, in which every byte is a "
+    "letter."""
     wide = codec if codec and codec not in _WESTERN else "utf-8"
     try:
         text = data.decode(wide, "replace")

@@ -1,7 +1,7 @@
 """Who wrote a forwarded mail: the levels of a forward, outermost first.
 
-A level is a header block (three known labels, or two below a "Forwarded message" line) with the text below it, or an attached
-mail. A reply's quoted header block is no forward: the subject's prefix or the separator line has to say so.
+A level is a header block (three known labels, or two below a "Forwarded message" line) with the text below it, or an
+attached mail. A reply's quoted header block is no forward: the subject's prefix or the separator line has to say so.
 """
 
 import re
@@ -20,15 +20,20 @@ _SHORT_ATTRIBUTION = 300
 # Words between the time and the name in an attribution line.
 _BETWEEN = frozenset(
     {word for phrase in WROTE for word in phrase.split()}
-    | set("klo kl at a las às um om o le pm am uhr používateľ uživatel użytkownik käyttäjä användaren brugeren od fra von van de".split())
+    | set(
+        "klo kl at a las às um om o le pm am uhr používateľ uživatel użytkownik käyttäjä användaren brugeren od fra "
+        "von van de".split()
+    )
 )
 
 
-def forwarded(text: str, attached: tuple[Forwarded, ...] = (), *, is_forward: bool = False, subject: str = "") -> tuple[Forwarded, ...]:
+def forwarded(
+    text: str, attached: tuple[Forwarded, ...] = (), *, is_forward: bool = False, subject: str = ""
+) -> tuple[Forwarded, ...]:
     """The forwarded mails in the text, then the attached ones.
 
-    ``is_forward``: the subject begins with a forward prefix. ``subject`` is the rest of it: some programs forward with an
-    attribution line only, and then the outermost mail had this subject.
+    ``is_forward``: the subject begins with a forward prefix. ``subject`` is the rest of it: some programs forward with
+    an attribution line only, and then the outermost mail had this subject.
     """
     lines = [_unquoted(line) for line in text.split("\n")[:_MOST_LINES]]
     starts = _starts(lines, is_forward)

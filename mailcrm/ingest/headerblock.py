@@ -1,7 +1,8 @@
 """The block of header lines that mail programs write above a quoted or forwarded mail.
 
-``read_block`` looks at the lines from one index on and answers with the block or None; it looks at a bounded number of lines,
-so a scan over a whole body is linear. A block has a From label and at least two others (one other below a separator).
+``read_block`` looks at the lines from one index on and answers with the block or None; it looks at a bounded number of
+lines, so a scan over a whole body is linear. A block has a From label and at least two others (one other below a
+separator).
 """
 
 import re
@@ -167,7 +168,9 @@ def separator_of(line: str) -> str:
         return "original"  # Zoho and Android: "---- On Wed, 24 Feb 2021 14:02:50 +0530 carol@x.example wrote ----"
     if text[:2] == "--" and tail_of(line) != text:
         return "forwarded" if text.lstrip("- ").partition("--")[0].strip(" -").casefold() in FORWARDED else "original"
-    if dashed and folded.startswith(("forwarded by ", "forwarded message from ", "original message from ", "forwarded message ")):
+    if dashed and folded.startswith(
+        ("forwarded by ", "forwarded message from ", "original message from ", "forwarded message ")
+    ):
         return "original" if folded.startswith("original") else "forwarded"
     if text[:3] == "---" and text[-3:] == "---":
         return "rule"  # words of an unknown language between dashes: a header block below decides

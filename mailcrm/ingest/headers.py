@@ -44,7 +44,7 @@ class Headers:
 
 def headers_of(message: Message) -> Headers:
     """The header fields of a compat32 message."""
-    fields = tuple((name.lower(), str(value)) for name, value in message.raw_items())  # type: ignore[attr-defined]
+    fields = tuple((name.lower(), str(value)) for name, value in message.raw_items())
     by_name: dict[str, tuple[str, ...]] = {}
     for name, value in fields:
         by_name[name] = (*by_name.get(name, ()), value) if name in by_name else (value,)

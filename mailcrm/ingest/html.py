@@ -1,7 +1,8 @@
 """HTML of strangers: made harmless for showing, and turned into text that the line scanner understands.
 
-Both ``nh3`` and the HTML parser are quadratic in nesting (300 KB of open ``<div>`` took 8 s), so a linear count of open tags
-and a size limit come first. Over the limits nothing is shown as HTML, and the text is made by a plain tag stripper.
+Both ``nh3`` and the HTML parser are quadratic in nesting (300 KB of open ``<div>`` took 8 s), so a linear count of open
+tags and a size limit come first. Over the limits nothing is shown as HTML, and the text is made by a plain tag
+stripper.
 """
 
 import re
@@ -47,12 +48,16 @@ def _depth(html: str) -> int:
     return deepest
 
 
-# --- harmless HTML ------------------------------------------------------------------------------------------------------
+# --- harmless HTML
+# ------------------------------------------------------------------------------------------------------
 
 _TAGS = {
-    "a", "abbr", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup",
-    "dd", "del", "div", "dl", "dt", "em", "figcaption", "figure", "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img",
-    "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "table",
+    "a", "abbr", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col",
+    "colgroup",
+    "dd", "del", "div", "dl", "dt", "em", "figcaption", "figure", "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
+    "i", "img",
+    "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strike", "strong", "sub",
+    "sup", "table",
     "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr",
 }  # fmt: skip
 _ATTRIBUTES = {
@@ -68,8 +73,10 @@ _ATTRIBUTES = {
 }
 # Properties that can neither load anything nor lay one thing over another.
 _STYLES = {
-    "color", "background-color", "font-weight", "font-style", "font-size", "font-family", "text-align", "text-decoration",
-    "vertical-align", "white-space", "padding", "padding-left", "padding-right", "padding-top", "padding-bottom", "margin-left",
+    "color", "background-color", "font-weight", "font-style", "font-size", "font-family", "text-align",
+    "text-decoration",
+    "vertical-align", "white-space", "padding", "padding-left", "padding-right", "padding-top", "padding-bottom",
+    "margin-left",
     "margin-top", "margin-bottom", "border", "border-left", "border-top", "border-collapse", "line-height",
 }  # fmt: skip
 _INLINE_IMAGE = re.compile(r"(?:cid:|data:image/(?:png|jpe?g|gif|webp);base64,)", re.IGNORECASE)
@@ -105,11 +112,14 @@ def sanitise(html: str) -> str:
     return _CLEANER.clean(html)
 
 
-# --- text out of HTML ---------------------------------------------------------------------------------------------------
+# --- text out of HTML
+# ---------------------------------------------------------------------------------------------------
 
 _SKIPPED = frozenset("script style head title template noscript meta link object iframe svg select textarea".split())
 _PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre table blockquote figure".split())
-_BLOCKS = frozenset("div tr li dt dd address section article header footer center form fieldset caption tbody thead".split())
+_BLOCKS = frozenset(
+    "div tr li dt dd address section article header footer center form fieldset caption tbody thead".split()
+)
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _SIGNATURE_IDS = ("signature", "applemailsignature", "ms-outlook-mobile-signature", "mobile_signature")
 _SEPARATOR = "_" * 32

@@ -1,12 +1,12 @@
 """Bytes to ParsedMail; never raises, whatever comes. What is wrong with a mail becomes a defect in words.
 
-mail-parser reads addresses, date and defects; it lives and dies in this file. It is handed the standard library's message tree
-(``MailParser(message)`` is what its ``parse_from_bytes`` does) so that limits are checked first, each leaf is decoded once, and
-large leaves are taken out before it would decode them again. What it loses is read here from the bytes: raw 8-bit letters,
-attached mails, delivery-status parts, repeated fields, odd character sets.
+mail-parser reads addresses, date and defects; it lives and dies in this file. It is handed the standard library's
+message tree (``MailParser(message)`` is what its ``parse_from_bytes`` does) so that limits are checked first, each leaf
+is decoded once, and large leaves are taken out before it would decode them again. What it loses is read here from the
+bytes: raw 8-bit letters, attached mails, delivery-status parts, repeated fields, odd character sets.
 
-Limits, because a stranger chooses the shape: 1,000 header lines, 1,000 parts, nesting 20, 32 references. What is beyond a
-limit is kept as an attachment, never dropped.
+Limits, because a stranger chooses the shape: 1,000 header lines, 1,000 parts, nesting 20, 32 references. What is beyond
+a limit is kept as an attachment, never dropped.
 """
 
 import email
@@ -21,7 +21,7 @@ from email.generator import BytesGenerator
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
-import mailparser
+import mailparser  # type: ignore[import-untyped]  # it has no type stubs
 
 from mailcrm.ingest import body, bounce
 from mailcrm.ingest.auth import auth_results
@@ -31,7 +31,7 @@ from mailcrm.ingest.forward import forwarded
 from mailcrm.ingest.headers import Headers, addresses_in, as_addresses, header_text, headers_of, ids_in
 from mailcrm.ingest.html import html_to_text, sanitise
 from mailcrm.ingest.language import language_of
-from mailcrm.mail import Address, Attachment, Envelope, Forwarded, ParsedMail
+from mailcrm.mail import Address, Attachment, Envelope, Forwarded, ParsedMail, Report
 from mailcrm.subject import base_subject, is_forward_subject
 
 MARKER_HEADER = "X-Mailcrm-Marker"
@@ -70,7 +70,8 @@ def read(raw: bytes, envelope: Envelope) -> tuple[ParsedMail, Clues]:
 _PLAIN_HEADERS = (b"from: ", b"to: ", b"subject:", b"date: ", b"message-")
 
 
-# --- the tree -----------------------------------------------------------------------------------------------------------
+# --- the tree
+# -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -80,6 +81,10 @@ class _Leaf:
     data: bytes
     is_alternative: bool
     is_attached_mail: bool = False
+    filename: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.filename = _filename(self.part)
 
 
 @dataclass(slots=True)
@@ -157,12 +162,15 @@ def _leaves(message: Message, defects: list[str]) -> list[_Leaf]:
 
 
 def _by_guessed_boundary(part: Message) -> list[Message]:
-    """The parts of a multipart whose boundary is missing or spoilt: the first line that begins with two dashes tells."""
+    """The parts of a multipart whose boundary is missing or spoilt: the first line that begins with two dashes "
+    "tells."""
     data = _decoded(part)
     for line in io.BytesIO(data[:20_000]):
         boundary = line.strip()
         if boundary.startswith(b"--") and 4 < len(boundary) < 90 and b'"' not in boundary and data.count(boundary) > 1:
-            again = email.message_from_bytes(b'Content-Type: multipart/mixed; boundary="' + boundary[2:] + b'"\n\n' + data)
+            again = email.message_from_bytes(
+                b'Content-Type: multipart/mixed; boundary="' + boundary[2:] + b'"\n\n' + data
+            )
             pieces = again.get_payload()
             return [piece for piece in pieces if isinstance(piece, Message)] if isinstance(pieces, list) else []
     return []
@@ -173,7 +181,7 @@ def _note(defects: list[str], defect: str) -> None:
         defects.append(defect)
 
 
-def _attached_leaf(part: Message, content_type: str, payload: list[Message]) -> _Leaf:
+def _attached_leaf(part: Message, content_type: str, payload: list[Message | str]) -> _Leaf:
     is_mail = content_type in ("message/rfc822", "message/global")
     data = b"\n".join(_as_bytes(inner) for inner in payload if isinstance(inner, Message))
     return _Leaf(part, content_type, data, False, is_attached_mail=is_mail)
@@ -199,10 +207,13 @@ def _as_bytes(part: Message) -> bytes:
     return out.getvalue()
 
 
-# --- the mail -----------------------------------------------------------------------------------------------------------
+# --- the mail
+# -----------------------------------------------------------------------------------------------------------
 
 
-def _read(shown: bytes, raw: bytes, envelope: Envelope, defects: list[str], rest: bytes = b"") -> tuple[ParsedMail, Clues]:
+def _read(
+    shown: bytes, raw: bytes, envelope: Envelope, defects: list[str], rest: bytes = b""
+) -> tuple[ParsedMail, Clues]:
     message, kept_out = _guarded_tree(shown, defects)
     headers = headers_of(message)
     leaves = _leaves(message, defects)
@@ -283,6 +294,7 @@ def _fields(message: Message, headers: Headers, leaves: list[_Leaf], defects: li
     for leaf in leaves:
         if len(leaf.data) > _STUBBED and isinstance(leaf.part.get_payload(), str):
             leaf.part.set_payload("")
+    del message["received"]  # read already; its clauses are a third of mail-parser's time and nothing we use
     parser = None
     try:
         parser = mailparser.MailParser(message)
@@ -292,7 +304,9 @@ def _fields(message: Message, headers: Headers, leaves: list[_Leaf], defects: li
 
     def boxes(name: str) -> tuple[Address, ...]:
         written = headers.by_name.get(name, ())[:1]
-        found = as_addresses(getattr(parser, name.replace("-", "_"))) if parser and written and written[0].isascii() else ()
+        found = (
+            as_addresses(getattr(parser, name.replace("-", "_"))) if parser and written and written[0].isascii() else ()
+        )
         return found or addresses_in(written)
 
     writers, senders = boxes("from"), addresses_in(headers.by_name.get("sender", ())[:1])
@@ -317,7 +331,9 @@ def _date(found: object, written: str) -> datetime | None:
         return None
 
 
-def _note_missing(headers: Headers, ids: tuple[str, ...], writer: Address | None, text: str, html: str, defects: list[str]) -> None:
+def _note_missing(
+    headers: Headers, ids: tuple[str, ...], writer: Address | None, text: str, html: str, defects: list[str]
+) -> None:
     for name in ("from", "date", "message-id", "subject"):
         count = len(headers.by_name.get(name, ()))
         if count > 1:
@@ -332,7 +348,8 @@ def _note_missing(headers: Headers, ids: tuple[str, ...], writer: Address | None
         defects.append("no text")
 
 
-# --- body and attachments -----------------------------------------------------------------------------------------------
+# --- body and attachments
+# -----------------------------------------------------------------------------------------------
 
 
 def _bodies(leaves: list[_Leaf], defects: list[str]) -> _Bodies:
@@ -356,7 +373,9 @@ def _bodies(leaves: list[_Leaf], defects: list[str]) -> _Bodies:
 
 
 # A multipart that could not be taken apart is shown as the text it is.
-_BODY_TYPES = frozenset("text/plain text/html text/enriched text/markdown multipart/mixed multipart/alternative multipart/related".split())
+_BODY_TYPES = frozenset(
+    "text/plain text/html text/enriched text/markdown multipart/mixed multipart/alternative multipart/related".split()
+)
 
 
 def _is_body(leaf: _Leaf) -> bool:
@@ -364,7 +383,7 @@ def _is_body(leaf: _Leaf) -> bool:
     if leaf.content_type not in _BODY_TYPES:
         return False
     disposition = str(leaf.part.get("content-disposition", "")).strip().lower()
-    return not disposition.startswith("attachment") and not _filename(leaf.part)
+    return not disposition.startswith("attachment") and not leaf.filename
 
 
 def _text_of(leaf: _Leaf, defects: list[str]) -> str:
@@ -388,6 +407,8 @@ def _text_and_html(bodies: _Bodies) -> tuple[str, str]:
 
 
 def _filename(part: Message) -> str:
+    if "content-disposition" not in part and "name" not in str(part.get("content-type", "")).lower():
+        return ""
     try:
         written = part.get_filename() or ""
     except Exception:  # as above
@@ -399,20 +420,23 @@ def _filename(part: Message) -> str:
 # Marks that turn the direction of writing: "gpj.exe" shown as "exe.jpg".
 _DIRECTIONS = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"))
 _ENDINGS = {
-    "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif",
-    "application/pdf": ".pdf", "message/delivery-status": ".txt", "text/rfc822-headers": ".txt", "application/ms-tnef": ".dat",
-    "application/pkcs7-signature": ".p7s", "application/pgp-signature": ".asc", "text/csv": ".csv", "application/zip": ".zip",
+    "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "image/png": ".png", "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "application/pdf": ".pdf", "message/delivery-status": ".txt", "text/rfc822-headers": ".txt",
+    "application/ms-tnef": ".dat",
+    "application/pkcs7-signature": ".p7s", "application/pgp-signature": ".asc", "text/csv": ".csv",
+    "application/zip": ".zip",
 }  # fmt: skip
 
 
 def _attachments(leaves: list[_Leaf], html: str, *unread: bytes) -> tuple[Attachment, ...]:
-    found = [_attachment(leaf, place, html) for place, leaf in enumerate(leaves, 1) if leaf.data or _filename(leaf.part)]
+    found = [_attachment(leaf, place, html) for place, leaf in enumerate(leaves, 1) if leaf.data or leaf.filename]
     found += [_file("unread-part.eml", "application/octet-stream", data, "", False) for data in unread if data]
     return tuple(found)
 
 
 def _attachment(leaf: _Leaf, place: int, html: str) -> Attachment:
-    name = _filename(leaf.part)
+    name = leaf.filename
     if not name and leaf.is_attached_mail:
         name = _mail_name(leaf)
     if not name:
@@ -432,7 +456,9 @@ def _mail_name(leaf: _Leaf) -> str:
 
 
 def _file(name: str, content_type: str, data: bytes, content_id: str, is_inline: bool) -> Attachment:
-    return Attachment(name, clean_text(content_type)[:100], len(data), hashlib.sha256(data).hexdigest(), content_id, is_inline, data)
+    return Attachment(
+        name, clean_text(content_type)[:100], len(data), hashlib.sha256(data).hexdigest(), content_id, is_inline, data
+    )
 
 
 def _attached_mails(leaves: list[_Leaf]) -> tuple[Forwarded, ...]:
@@ -440,7 +466,13 @@ def _attached_mails(leaves: list[_Leaf]) -> tuple[Forwarded, ...]:
     found: list[Forwarded] = []
     for leaf in leaves:
         payload = leaf.part.get_payload()
-        if leaf.is_attached_mail and isinstance(payload, list) and payload and isinstance(payload[0], Message) and len(found) < 20:
+        if (
+            leaf.is_attached_mail
+            and isinstance(payload, list)
+            and payload
+            and isinstance(payload[0], Message)
+            and len(found) < 20
+        ):
             found.append(_attached_mail(payload[0]))
     return tuple(found)
 
@@ -475,14 +507,15 @@ def _calendar_method(leaves: list[_Leaf]) -> str:
     return ""
 
 
-# --- reports ------------------------------------------------------------------------------------------------------------
+# --- reports
+# ------------------------------------------------------------------------------------------------------------
 
 
 def _may_report(headers: Headers, leaves: list[_Leaf]) -> bool:
     return any("delivery-status" in leaf.content_type for leaf in leaves) or len(leaves) <= 50
 
 
-def _report(message: Message | None, headers: Headers, text: str, subject: str, envelope: Envelope) -> "bounce.Report | None":
+def _report(message: Message | None, headers: Headers, text: str, subject: str, envelope: Envelope) -> Report | None:
     if message is None:
         return None
     writers = addresses_in(headers.by_name.get("from", ())[:1])
@@ -492,12 +525,15 @@ def _report(message: Message | None, headers: Headers, text: str, subject: str, 
     return bounce.report(message, headers, text, is_suspect=is_suspect)
 
 
-# --- keys and small answers ---------------------------------------------------------------------------------------------
+# --- keys and small answers
+# ---------------------------------------------------------------------------------------------
 
 # Fields that each hop or the final delivery puts on top; the rest of the header is the sender's.
 _TRACE = (
-    b"received", b"return-path", b"delivered-to", b"x-original-to", b"envelope-to", b"x-envelope-to", b"x-envelope-from", b"delivery-date",
-    b"authentication-results", b"received-spf", b"x-received", b"x-spam", b"x-spamd", b"x-rspamd", b"x-virus", b"x-google-smtp-source",
+    b"received", b"return-path", b"delivered-to", b"x-original-to", b"envelope-to", b"x-envelope-to",
+    b"x-envelope-from", b"delivery-date",
+    b"authentication-results", b"received-spf", b"x-received", b"x-spam", b"x-spamd", b"x-rspamd", b"x-virus",
+    b"x-google-smtp-source",
     b"arc-", b"x-uid", b"x-gm-", b"dkim-filter",
 )  # fmt: skip
 
@@ -552,7 +588,9 @@ def _list_ids(headers: Headers) -> tuple[str, ...]:
         inside = re.search(r"<([^<>]{1,300})>", value)
         found.append((inside.group(1) if inside else value).strip().lower())
     for value in headers.all("list-post"):
-        found += [address.split("?")[0].lower() for address in re.findall(r"mailto:([^<>\s,]{1,300})", value, re.IGNORECASE)]
+        found += [
+            address.split("?")[0].lower() for address in re.findall(r"mailto:([^<>\s,]{1,300})", value, re.IGNORECASE)
+        ]
     return tuple(dict.fromkeys(word for word in found if word))
 
 
@@ -560,7 +598,8 @@ _RECIPIENT_FIELDS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope
 
 
 def _original_to(headers: Headers) -> tuple[str, ...]:
-    """Recipients of the topmost block; a Received field below it ends it, so that a sender's own fields do not count."""
+    """Recipients of the topmost block; a Received field below it ends it, so that a sender's own fields do not "
+    "count."""
     found: list[str] = []
     for name, value in headers.fields:
         if name in _RECIPIENT_FIELDS:
