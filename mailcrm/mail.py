@@ -378,6 +378,214 @@ class Intent(StrEnum):
     DIGEST = "digest"
 
 
+# --- what the database knows (Facts) and what is done (Route) -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHit:
+    """A verified address of ours: the outbox row it names and where that row's message lies now.
+
+    ``user_id`` is the member of staff it was printed for, None for outside people. ``is_permitted`` is False for a token that
+    was retired, or that came only with a copy of the mail that proved nothing.
+    """
+
+    outbox_id: int
+    intent: Intent
+    lead_id: int | None
+    user_id: int | None
+    message_row_id: int | None
+    in_envelope: bool
+    is_retired: bool = False
+    is_unconfirmed: bool = False  # the message it told of came from an unconfirmed person
+    author_key: str = ""  # who wrote that message
+
+
+@dataclass(frozen=True, slots=True)
+class RefHit:
+    """A lead found by a Message-ID. ``is_own_id``: the mail's own id was named before by a message of that lead."""
+
+    lead_id: int
+    ref: str
+    is_own_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFacts:
+    """What routing needs to know of a lead."""
+
+    id: int
+    partner_id: int | None
+    owner_id: int | None
+    owner_reason: str
+    team_id: int | None
+    outcome: str
+    stage_kind: str
+    created_at: datetime
+    closed_at: datetime | None
+    last_message_at: datetime | None
+    known_keys: frozenset[str]  # addresses of its partner and of confirmed participants
+    unconfirmed_keys: frozenset[str]
+    company_domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerFacts:
+    """A partner as the routing sees it. ``company_*`` are those of the person's company, if any."""
+
+    id: int
+    relation: str
+    owner_id: int | None
+    company_id: int | None
+    company_owner_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyFacts:
+    """A company found by the writer's domain."""
+
+    id: int
+    owner_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AliasFacts:
+    """An alias the mail was addressed to."""
+
+    key: str
+    team_id: int
+    owner_id: int | None
+    source: str
+    medium: str
+    campaign: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A team member who may be given leads, with how many open ones they have."""
+
+    user_id: int
+    is_present: bool
+    open_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The same mail, or one with the same Message-ID and writer, that came before."""
+
+    inbound_id: int
+    is_same_content: bool
+    is_similar_text: bool
+    received_at: datetime
+    route: str
+    reason: str
+    state: str
+    lead_id: int | None
+    message_row_id: int | None
+    decided_by_id: int | None
+    rcpt_to: tuple[str, ...]
+    proven_rcpt_to: tuple[str, ...]  # recipients of the copies whose author was proven
+    author: str
+    author_proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """One mail of the same writer within the last two hours."""
+
+    received_at: datetime
+    lead_id: int | None
+    is_new_lead: bool
+    text_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the database knows that ``decide`` may use. Built in one place, ``threading.lookup``."""
+
+    author: Author
+    past: Past | None = None
+    tokens: tuple[TokenHit, ...] = ()
+    return_path: TokenHit | None = None
+    report_outbox_id: int | None = None
+    report_lead_id: int | None = None
+    is_own_mail: bool = False
+    refs: tuple[RefHit, ...] = ()
+    leads: tuple[LeadFacts, ...] = ()
+    subject_lead_id: int | None = None
+    aliases: tuple[AliasFacts, ...] = ()
+    unknown_local_parts: tuple[str, ...] = ()
+    is_to_admin: bool = False
+    partner: PartnerFacts | None = None
+    company: CompanyFacts | None = None
+    company_lead_owner_id: int | None = None
+    inactive_user_ids: frozenset[int] = frozenset()
+    members: tuple[Member, ...] = ()
+    rotation_user_id: int | None = None
+    team_rule: str = "nobody"
+    recents: tuple[Recent, ...] = ()
+    domain_new_leads: int = 0
+    answered_by_user_id: int | None = None
+    suppressed_keys: frozenset[str] = frozenset()
+    sent_hashes: frozenset[str] = frozenset()
+    card_lines: tuple[str, ...] = ()
+    is_same_company_proven: bool = False
+    is_own_list: bool = False
+    outsiders_in_header: frozenset[str] = frozenset()  # keys in To/Cc that are neither ours nor staff's
+
+    def lead(self, lead_id: int | None) -> LeadFacts | None:
+        """The lead with this id, if it was looked up."""
+        return next((known for known in self.leads if known.id == lead_id), None)
+
+
+class RouteKind(StrEnum):
+    """What is done with a mail; the API and the page use these words."""
+
+    NEW_LEAD = "new_lead"
+    APPEND = "append"  # email_in on a lead
+    REPLY = "reply"  # a salesperson's mail, carried to the customer
+    SENT = "sent"  # a salesperson's mail that the customer has already
+    NOTE = "note"
+    FOLD = "fold"  # an automatic reply on the lead it answers
+    VARIANT = "variant"
+    REPORT = "report"
+    RECEIPT = "receipt"
+    TEAM = "team"  # a supplier's mail: shown to the team, no lead
+    ADMIN = "admin"
+    HOLD = "hold"
+    TRIAGE = "triage"
+    QUIET = "quiet"
+    DUPLICATE = "duplicate"
+    BURIED = "buried"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is done with a mail, and why. ``lead_id`` is the lead it goes to; for a new lead None."""
+
+    kind: RouteKind
+    reason: Reason
+    detail: str = ""
+    lead_id: int | None = None
+    also_lead_id: int | None = None  # a second lead it names: linked, its owner told
+    follows_lead_id: int | None = None  # a new lead that continues a closed one
+    alias: AliasFacts | None = None
+    also_team_ids: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+    owner_id: int | None = None
+    owner_reason: Reason | None = None
+    takes_lead: bool = False  # the writer becomes the owner by answering
+    wakes_lead: bool = False
+    is_closed_lead: bool = False
+    is_unconfirmed: bool = False
+    is_guess: bool = False
+    is_staff_token_misused: bool = False
+    retire_outbox_id: int | None = None
+    only_to_key: str = ""  # a reply that goes to this person alone, without earlier quotes
+    confirms_key: str = ""
+
+
 # --- leaving ------------------------------------------------------------------------------------------------------------
 
 
@@ -415,5 +623,6 @@ class Event:
     is_unconfirmed: bool = False
     is_staff_token_misused: bool = False  # an outsider wrote to an internal address
     also_team_ids: tuple[int, ...] = ()
+    only_to_key: str = ""  # a mail to the customer that goes to this address alone, without earlier quotes
     reason: str = ""
     detail: str = ""

@@ -1,0 +1,267 @@
+"""config.toml -> typed settings. Unknown keys are errors; ``load`` raises ConfigError with every fault at once.
+
+The file ``config.toml`` at the top of the project names every key with its default and one sentence; a test holds the two together.
+"""
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from mailcrm.address import domain_key
+from mailcrm.mail import ConfigError
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as e:
+        raise ValueError("is not a time zone such as Europe/Helsinki") from e
+    return value
+
+
+def _network(value: str) -> str:
+    ipaddress.ip_network(value, strict=False)
+    return value
+
+
+def _domain(value: str) -> str:
+    key = domain_key(value)
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", key):
+        raise ValueError("is not a domain")
+    return key
+
+
+def _clock(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError("is not a time of day such as 12:00")
+    return value
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Days = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Company(_Section):
+    name: str = "Sales"
+    locale: Literal["fi", "en"] = "fi"
+    time_zone: Annotated[str, AfterValidator(_zone)] = "Europe/Helsinki"
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
+
+
+class Storage(_Section):
+    data_dir: Path = Path("var")
+    database: str = ""
+
+
+class Mail(_Section):
+    domains: Annotated[list[Annotated[str, AfterValidator(_domain)]], Field(min_length=1)] = ["crm.example.test"]
+    notify_address: str = ""
+    notify_name: str = "mailcrm"
+    reply_style: Literal["plain", "plus"] = "plain"
+    staff_routes: list[str] = []
+
+
+class Smtp(_Section):
+    host: str = "127.0.0.1"
+    port: Port = 8025
+    max_size_mb: Count = 35
+    tls_certificate: str = ""
+    tls_key: str = ""
+    max_connections: Count = 400
+    max_connections_per_peer: Count = 50
+    max_recipients: Count = 100
+    max_megabytes_in_flight: Count = 256
+    timeout_seconds: Count = 300
+    min_free_megabytes: Annotated[int, Field(ge=0)] = 200
+    per_network_per_hour: Count = 600
+    per_domain_per_hour: Count = 600
+    unknown_local_parts_per_hour: Count = 300
+    null_sender_unknown_per_hour: Count = 300
+    trusted_relays: list[Annotated[str, AfterValidator(_network)]] = ["127.0.0.0/8", "::1/128"]
+
+
+class Imap(_Section):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    host: str
+    port: Port = 993
+    tls: Literal["tls", "starttls", "none"] = "tls"
+    user: str
+    password_file: str
+    folder: str = "INBOX"
+    move_to: str = ""
+    poll_seconds: Count = 60
+    envelope_headers: list[str] = ["Delivered-To", "X-Original-To", "Envelope-To"]
+    authserv_ids: list[str] = []
+
+
+class Relay(_Section):
+    host: str = "127.0.0.1"
+    port: Port = 25
+    tls: Literal["none", "starttls", "tls"] = "none"
+    user: str = ""
+    password_file: str = ""
+    timeout_seconds: Count = 60
+    connections: Annotated[int, Field(ge=1, le=20)] = 2
+    envelope_sender: Literal["verp", "fixed"] = "verp"
+    fixed_sender: str = ""
+
+
+class Web(_Section):
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    public_url: str = ""
+    session_days: Days = 14
+
+
+class Security(_Section):
+    authserv_ids: list[str] = []
+    own_received: Annotated[int, Field(ge=0, le=10)] = 1
+    unproven_staff: Literal["hold", "token_is_enough"] = "hold"
+
+
+class Ingest(_Section):
+    own_lists: list[str] = []
+    trusted_senders: list[str] = []
+    max_received: Count = 30
+    max_new_leads_per_address: Count = 20
+    max_new_leads_per_domain: Count = 50
+    max_messages_per_lead: Count = 10
+    max_equal_bodies: Count = 5
+    processes: Annotated[int, Field(ge=0, le=64)] = 1
+
+
+class Routing(_Section):
+    subject_days: Days = 30
+    won_days: Days = 30
+    wake_days: Days = 90
+    triage_days: Days = 30
+    unanswered_hours: Count = 24
+
+
+class Notify(_Section):
+    attachment_megabytes: Annotated[int, Field(ge=0)] = 10
+    late_hours: Count = 4
+    give_up_hours: Count = 48
+
+
+class Digest(_Section):
+    latest: Annotated[str, AfterValidator(_clock)] = "12:00"
+
+
+class Retention(_Section):
+    raw_days: Days = 180
+    quiet_days: Days = 30
+    triage_days: Days = 30
+    buried_days: Days = 90
+    sent_days: Days = 90
+
+
+class Config(_Section):
+    """The whole configuration. ``base`` is the folder that relative paths start from."""
+
+    company: Company = Company()
+    storage: Storage = Storage()
+    mail: Mail = Mail()
+    smtp: Smtp = Smtp()
+    imap: list[Imap] = []
+    relay: Relay = Relay()
+    web: Web = Web()
+    security: Security = Security()
+    ingest: Ingest = Ingest()
+    routing: Routing = Routing()
+    notify: Notify = Notify()
+    digest: Digest = Digest()
+    retention: Retention = Retention()
+    base: Path = Field(default=Path("."), exclude=True)
+
+    @property
+    def data_dir(self) -> Path:
+        return (self.base / self.storage.data_dir).resolve()
+
+    @property
+    def database_url(self) -> str:
+        """The database as an SQLAlchemy URL; psycopg 3 also for a plain postgresql:// one."""
+        url = self.storage.database
+        if not url:
+            return f"sqlite:///{self.data_dir / 'mailcrm.sqlite'}"
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+    @property
+    def notify_address(self) -> str:
+        return self.mail.notify_address or f"notify@{self.mail.domains[0]}"
+
+    @property
+    def public_url(self) -> str:
+        """Base of links in mails, without a slash at the end."""
+        return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
+
+    def path(self, value: str) -> Path:
+        """A configured path, made absolute."""
+        return (self.base / value).resolve()
+
+
+def load(path: Path) -> Config:
+    """Read the file at ``path``; raises ConfigError listing every fault."""
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except OSError as e:
+        raise ConfigError([f"{path} cannot be read: {e.strerror}"]) from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError([f"{path} is not TOML: {e}"]) from e
+    return from_mapping(data, path.resolve().parent)
+
+
+def from_mapping(data: Mapping[str, Any], base: Path) -> Config:
+    """Settings from already read TOML; raises ConfigError listing every fault."""
+    if "base" in data:
+        raise ConfigError(["base: unknown key"])
+    try:
+        config = Config.model_validate({**data, "base": base})
+    except ValidationError as e:
+        raise ConfigError([_fault(dict(error)) for error in e.errors()]) from e
+    faults = _cross_faults(config)
+    if faults:
+        raise ConfigError(faults)
+    return config
+
+
+def _fault(error: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {said} (got {error['input']!r})"
+
+
+def _cross_faults(config: Config) -> list[str]:
+    faults = []
+    if bool(config.smtp.tls_certificate) != bool(config.smtp.tls_key):
+        faults.append("smtp.tls_certificate and smtp.tls_key: give both or neither")
+    if config.relay.envelope_sender == "fixed" and not config.relay.fixed_sender:
+        faults.append('relay.fixed_sender: required with envelope_sender = "fixed"')
+    if config.web.public_url and not re.match(r"https?://[^/\s]+", config.web.public_url):
+        faults.append("web.public_url: must begin with http:// or https://")
+    names = [account.name for account in config.imap]
+    faults.extend(f"imap: the name {name!r} is used twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    for key, value in _secret_files(config).items():
+        if value and not config.path(value).is_file():
+            faults.append(f"{key}: the file {config.path(value)} cannot be read")
+    return faults
+
+
+def _secret_files(config: Config) -> dict[str, str]:
+    files = {"relay.password_file": config.relay.password_file}
+    files |= {f"imap.{account.name}.password_file": account.password_file for account in config.imap}
+    files |= {"smtp.tls_certificate": config.smtp.tls_certificate, "smtp.tls_key": config.smtp.tls_key}
+    return files

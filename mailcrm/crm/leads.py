@@ -1,0 +1,290 @@
+"""The verbs on a lead: make it, move it, give it to somebody, change what is known about it.
+
+Every change writes its chatter event; ``outcome`` always agrees with the kind of the stage. Callers hold the transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from mailcrm.crm.chatter import add_event
+from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.crm.stages import Stage, all_stages, first_open, stage_after_event
+from mailcrm.mail import Event, Reason
+from mailcrm.store.engine import Session, insert_row
+from mailcrm.store.tables import activity, follower, lead, lead_tag, stage_change, tag, user
+
+_INSERT = insert(lead)
+_INSERT_STAGE_CHANGE = insert(stage_change)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLead:
+    """A lead to be made. ``title`` is the subject as people read it."""
+
+    title: str
+    partner_id: int | None
+    company_id: int | None = None
+    base_subject: str = ""
+    owner_id: int | None = None
+    owner_reason: str = ""
+    team_id: int | None = None
+    source: str = ""
+    medium: str = ""
+    campaign: str = ""
+    tags: Sequence[str] = ()
+    alias_key: str = ""
+    reply_to: str = ""
+    currency: str = "EUR"
+    expected_revenue: Decimal | None = None
+    priority: int = 0
+    follows_lead_id: int | None = None
+
+
+def create_lead(session: Session, new: NewLead, by: int | None, now: datetime) -> int:
+    """Make a lead in the first open stage, or the one that "owner set" leads to; returns its id."""
+    stages = all_stages(session)
+    start = first_open(stages)
+    owned = stage_after_event(stages, start.id, "owner_set") if new.owner_id else None
+    row = {name: getattr(new, name) for name in new.__dataclass_fields__ if name != "tags"}
+    row["title"] = (new.title.strip() or "—")[:500]
+    row["base_subject"] = new.base_subject[:500]
+    row |= {"stage_id": (owned or start).id, "created_at": now}
+    lead_id = insert_row(session, _INSERT, row)
+    changes: list[dict[str, Any]] = [_stage_change(lead_id, None, start, by, now, "")]
+    if owned:
+        changes.append(_stage_change(lead_id, start, owned, None, now, "owner_set"))
+    session.execute(_INSERT_STAGE_CHANGE, changes)
+    if new.tags:
+        _link_tags(session, lead_id, new.tags)
+    add_event(session, lead_id, "lead_created", _created_data(new), by, now, new.owner_reason)
+    return lead_id
+
+
+def _created_data(new: NewLead) -> dict[str, Any]:
+    data: dict[str, Any] = {"owner_id": new.owner_id}
+    if new.follows_lead_id:
+        data["follows_lead_id"] = new.follows_lead_id
+    return data
+
+
+def _stage_change(
+    lead_id: int, from_: Stage | None, to: Stage, by: int | None, now: datetime, reason: str
+) -> dict[str, Any]:
+    return {
+        "lead_id": lead_id,
+        "from_stage_id": from_.id if from_ else None,
+        "to_stage_id": to.id,
+        "at": now,
+        "by_user_id": by,
+        "reason": reason,
+    }
+
+
+def move_to_stage(
+    session: Session,
+    lead_id: int,
+    stage_id: int,
+    by: int | None,
+    now: datetime,
+    *,
+    reason: str = "",
+    hold_until: date | None = None,
+) -> Done:
+    """Move the card. ``reason`` is the lost reason for a lost stage; ``hold_until`` is required for on hold.
+
+    On hold always has a coming activity: one is made for the owner (or who moves it) when there is none.
+    """
+    stages = {s.id: s for s in all_stages(session)}
+    to = stages.get(stage_id)
+    if to is None:
+        raise Refused("There is no such stage.")
+    row = _locked(session, lead_id)
+    if row["stage_id"] == stage_id and not (to.kind == "on_hold" and hold_until):
+        return Done(lead_id)
+    if to.kind == "on_hold" and hold_until is None:
+        raise Refused("On hold needs a date: until when?")
+    if hold_until is not None and hold_until <= now.date():
+        raise Refused("The date must be in the future.")
+    from_ = stages[row["stage_id"]]
+    values: dict[str, Any] = {
+        "stage_id": to.id,
+        "outcome": to.kind if to.kind in ("won", "lost", "cancelled") else None,
+        "on_hold_until": hold_until if to.kind == "on_hold" else None,
+        "closed_at": now if to.kind in ("won", "lost", "cancelled") else None,
+        "lost_reason": reason[:300] if to.kind == "lost" else "",
+    }
+    if from_.kind == "open":
+        values["previous_stage_id"] = from_.id
+    if to.kind == "won":
+        values["probability"] = 100
+    session.execute(update(lead).where(lead.c.id == lead_id).values(values))
+    session.execute(_INSERT_STAGE_CHANGE, [_stage_change(lead_id, from_, to, by, now, reason[:300])])
+    if to.kind == "on_hold" and hold_until is not None:
+        _ensure_activity(session, lead_id, row["owner_id"] or by, hold_until, by, now)
+    add_event(session, lead_id, "stage", {"from_id": from_.id, "to_id": to.id, "reason": reason[:300]}, by, now)
+    return Done(lead_id)
+
+
+def _ensure_activity(
+    session: Session, lead_id: int, user_id: int | None, due_on: date, by: int | None, now: datetime
+) -> None:
+    if user_id is None:
+        raise Refused("On hold needs somebody who wakes it: set an owner first.")
+    coming = select(activity.c.id).where(
+        activity.c.lead_id == lead_id, activity.c.done_at.is_(None), activity.c.due_on >= due_on
+    )
+    if session.execute(coming.limit(1)).first() is None:
+        row = {
+            "lead_id": lead_id,
+            "user_id": user_id,
+            "type": "todo",
+            "due_on": due_on,
+            "created_at": now,
+            "created_by_id": by,
+        }
+        session.execute(insert(activity), [row])
+
+
+def restore(session: Session, lead_id: int, by: int | None, now: datetime, *, reason: str = "") -> Done:
+    """Back to the last open stage: out of lost, cancelled, won or on hold."""
+    row = _locked(session, lead_id)
+    stages = all_stages(session)
+    known = {s.id: s for s in stages if s.kind == "open"}
+    target = known.get(row["previous_stage_id"] or 0) or first_open(stages)
+    return move_to_stage(session, lead_id, target.id, by, now, reason=reason)
+
+
+def apply_stage_event(session: Session, lead_id: int, event: str, now: datetime) -> bool:
+    """Let ``owner_set`` or ``first_mail_out`` move the lead one stage forward, if its stage is the one just before."""
+    current = session.execute(select(lead.c.stage_id).where(lead.c.id == lead_id)).scalar_one()
+    target = stage_after_event(all_stages(session), current, event)
+    if target is None:
+        return False
+    move_to_stage(session, lead_id, target.id, None, now, reason=event)
+    return True
+
+
+def assign(
+    session: Session, lead_id: int, user_id: int | None, by: int | None, now: datetime, reason: str = Reason.BY_HAND
+) -> Done:
+    """Make ``user_id`` the owner (None: nobody). The new owner is told unless they did it themselves."""
+    row = _locked(session, lead_id)
+    if row["owner_id"] == user_id:
+        return Done(lead_id)
+    if user_id is not None:
+        active = session.execute(select(user.c.is_active, user.c.role).where(user.c.id == user_id)).first()
+        if active is None or not active.is_active:
+            raise Refused("This user is not active.")
+        if active.role == "colleague":
+            raise Refused("A colleague can be mentioned but cannot own a lead.")
+    session.execute(update(lead).where(lead.c.id == lead_id).values(owner_id=user_id, owner_reason=str(reason)))
+    add_event(session, lead_id, "owner", {"from_id": row["owner_id"], "to_id": user_id}, by, now, str(reason))
+    if user_id is None:
+        return Done(lead_id)
+    apply_stage_event(session, lead_id, "owner_set", now)
+    return Done(lead_id, (Event("event_assigned", lead_id, actor_user_id=by, detail=str(user_id)),))
+
+
+_EDITABLE = {
+    "title", "priority", "expected_revenue", "currency", "probability", "expected_closing", "source", "medium", "campaign",
+    "team_id",
+}  # fmt: skip
+
+
+def set_fields(session: Session, lead_id: int, changes: Mapping[str, Any], by: int | None, now: datetime) -> Done:
+    """Change fields a person may type; one event names what changed. Raises Refused on a value that does not fit."""
+    unknown = set(changes) - _EDITABLE
+    if unknown:
+        raise Refused("%(names)s cannot be changed here.", names=", ".join(sorted(unknown)))
+    _check_fields(changes)
+    row = _locked(session, lead_id)
+    changed = {name: value for name, value in changes.items() if row[name] != value}
+    if not changed:
+        return Done(lead_id)
+    session.execute(update(lead).where(lead.c.id == lead_id).values(changed))
+    data = {name: [_plain(row[name]), _plain(value)] for name, value in changed.items()}
+    add_event(session, lead_id, "fields", data, by, now)
+    return Done(lead_id)
+
+
+def _check_fields(changes: Mapping[str, Any]) -> None:
+    if "title" in changes and not str(changes["title"]).strip():
+        raise Refused("A lead needs a title.")
+    if "priority" in changes and changes["priority"] not in (0, 1, 2, 3):
+        raise Refused("Stars are 0 to 3.")
+    if "probability" in changes and not 0 <= int(changes["probability"]) <= 100:
+        raise Refused("Probability is 0 to 100 per cent.")
+    value = changes.get("expected_revenue")
+    if value is not None and not (Decimal(0) <= value < Decimal(10) ** 13):
+        raise Refused("Expected revenue must be a positive amount.")
+    if "currency" in changes and not (len(changes["currency"]) == 3 and changes["currency"].isupper()):
+        raise Refused("A currency is three letters such as EUR.")
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, (int, str)) else str(value)
+
+
+def set_tags(session: Session, lead_id: int, names: Sequence[str], by: int | None, now: datetime) -> Done:
+    """Make ``names`` the lead's tags; new names become tags."""
+    _locked(session, lead_id)
+    wanted = sorted({" ".join(n.split())[:100] for n in names if n.strip()}, key=str.casefold)
+    have = session.execute(
+        select(tag.c.name).join(lead_tag, lead_tag.c.tag_id == tag.c.id).where(lead_tag.c.lead_id == lead_id)
+    ).scalars()
+    before = sorted(have, key=str.casefold)
+    if before == wanted:
+        return Done(lead_id)
+    session.execute(delete(lead_tag).where(lead_tag.c.lead_id == lead_id))
+    _link_tags(session, lead_id, wanted)
+    add_event(session, lead_id, "tags", {"from": before, "to": wanted}, by, now)
+    return Done(lead_id)
+
+
+def _link_tags(session: Session, lead_id: int, names: Sequence[str]) -> None:
+    wanted = list(dict.fromkeys(names))
+    if not wanted:
+        return
+    by_name = {row.name: row.id for row in session.execute(select(tag.c.id, tag.c.name).where(tag.c.name.in_(wanted)))}
+    for name in wanted:
+        if name not in by_name:
+            by_name[name] = insert_row(session, insert(tag), {"name": name})
+    session.execute(insert(lead_tag), [{"lead_id": lead_id, "tag_id": by_name[name]} for name in wanted])
+
+
+def follow(session: Session, lead_id: int, user_id: int, now: datetime) -> Done:
+    """Make a user a follower; following twice is following once."""
+    _locked(session, lead_id)
+    row = {"lead_id": lead_id, "user_id": user_id}
+    here = select(follower.c.user_id).where(follower.c.lead_id == lead_id, follower.c.user_id == user_id)
+    if session.execute(here).first() is None:
+        session.execute(insert(follower), [row])
+        add_event(session, lead_id, "follower", {"user_id": user_id}, user_id, now)
+    return Done(lead_id)
+
+
+def unfollow(session: Session, lead_id: int, user_id: int, now: datetime) -> Done:
+    """Stop following."""
+    session.execute(delete(follower).where(follower.c.lead_id == lead_id, follower.c.user_id == user_id))
+    return Done(lead_id)
+
+
+def after_mail_out(session: Session, lead_id: int, by: int | None, now: datetime) -> None:
+    """What a mail to the customer changes: the turn is theirs, and a first one moves the stage."""
+    session.execute(
+        update(lead).where(lead.c.id == lead_id).values(waiting_on="them", waiting_since=now, last_message_at=now)
+    )
+    apply_stage_event(session, lead_id, "first_mail_out", now)
+
+
+def _locked(session: Session, lead_id: int) -> dict[str, Any]:
+    """The lead's row, locked on PostgreSQL against a second writer."""
+    row = session.execute(select(lead).where(lead.c.id == lead_id).with_for_update()).mappings().first()
+    if row is None:
+        raise NotFound("There is no lead %(id)s.", id=lead_id)
+    return dict(row)

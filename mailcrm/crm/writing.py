@@ -1,0 +1,67 @@
+"""Writing on a lead from the page or the API: a note stays inside, a message leaves to the customer."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from mailcrm.crm.chatter import NewMessage, add_mentions, add_message
+from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.crm.leads import after_mail_out
+from mailcrm.mail import Event, Reason
+from mailcrm.store.engine import Session
+from mailcrm.store.tables import lead
+
+_MOST_TEXT = 1_000_000  # characters
+
+
+def write_note(session: Session, lead_id: int, text: str, by: int, now: datetime) -> Done:
+    """An internal note typed by a user; ``@name`` in it mentions people. Never leaves the house."""
+    text = _checked(session, lead_id, text)
+    new = NewMessage(
+        lead_id=lead_id,
+        kind="note",
+        author_kind="user",
+        author_user_id=by,
+        at=now,
+        created_at=now,
+        text=text,
+        new_text=text,
+        segments=[{"kind": "new", "text": text}],
+        reason=Reason.BY_HAND,
+    )
+    row_id = add_message(session, new)
+    add_mentions(session, row_id, lead_id, text, by, now)
+    return Done(row_id, (Event("note", lead_id, message_id=row_id, actor_user_id=by),))
+
+
+def write_to_customer(session: Session, lead_id: int, text: str, by: int, now: datetime) -> Done:
+    """A mail to the customer typed on the page; leaves through the outbox like a reply by mail."""
+    text = _checked(session, lead_id, text)
+    subject = session.execute(select(lead.c.title).where(lead.c.id == lead_id)).scalar_one()
+    new = NewMessage(
+        lead_id=lead_id,
+        kind="email_out",
+        author_kind="user",
+        author_user_id=by,
+        at=now,
+        created_at=now,
+        subject=subject,
+        text=text,
+        new_text=text,
+        segments=[{"kind": "new", "text": text}],
+        reason=Reason.BY_HAND,
+    )
+    row_id = add_message(session, new)
+    after_mail_out(session, lead_id, by, now)
+    return Done(row_id, (Event("message_out", lead_id, message_id=row_id, actor_user_id=by),))
+
+
+def _checked(session: Session, lead_id: int, text: str) -> str:
+    if session.execute(select(lead.c.id).where(lead.c.id == lead_id)).first() is None:
+        raise NotFound("There is no lead %(id)s.", id=lead_id)
+    text = text.replace("\r\n", "\n").replace("\x00", "").encode("utf-8", "replace").decode().strip()
+    if not text:
+        raise Refused("Write something first.")
+    if len(text) > _MOST_TEXT:
+        raise Refused("The text is too long.")
+    return text

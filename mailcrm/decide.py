@@ -1,0 +1,484 @@
+"""Where a mail goes: (mail, verdict, facts, rules, now) -> Route. Pure.
+
+The routing table of DESIGN section 3 is the tuple ``RULES``: small functions in the order a person would explain them; the
+first that answers wins. A rule answers None when it does not apply. Unsure is an answer too: hold.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mailcrm.address import address_key, looks_like_token
+from mailcrm.mail import (
+    AuthorKind,
+    Facts,
+    Intent,
+    LeadFacts,
+    MailKind,
+    ParsedMail,
+    Reason,
+    RefHit,
+    Route,
+    RouteKind,
+    TokenHit,
+    Verdict,
+)
+from mailcrm.marker import has_marker
+from mailcrm.rules import Rules
+from mailcrm.threading.author import is_no_reply, is_role
+from mailcrm.threading.domains import is_free_mail
+from mailcrm.threading.owner import owner_of
+
+_MINUTES_10 = timedelta(minutes=10)
+_HOURS_24 = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One mail and all that is known about it; what every rule looks at."""
+
+    mail: ParsedMail
+    verdict: Verdict
+    facts: Facts
+    rules: Rules
+    now: datetime
+
+    @property
+    def is_outsider(self) -> bool:
+        return self.facts.author.kind is AuthorKind.OUTSIDER
+
+    @property
+    def is_proven_user(self) -> bool:
+        return self.facts.author.kind is AuthorKind.USER_PROVEN
+
+    @property
+    def author_key(self) -> str:
+        return address_key(self.facts.author.address.address)
+
+
+Rule = Callable[[Case], Route | None]
+
+
+def decide(mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime) -> Route:
+    """The first rule that holds. Never raises on any mail; what fits nothing is held for triage."""
+    case = Case(mail, verdict, facts, rules, now)
+    return next(route for rule in RULES if (route := rule(case)) is not None)
+
+
+# --- 1: what came before ------------------------------------------------------------------------------------------------
+
+
+def came_before(case: Case) -> Route | None:
+    """Row 1: the same mail again; or the same Message-ID with mostly the same text."""
+    past = case.facts.past
+    if past is None:
+        return None
+    if past.is_same_content:
+        if not case.mail.has_message_id and case.now - past.received_at > _HOURS_24:
+            return None
+        return Route(RouteKind.DUPLICATE, Reason.DUPLICATE, lead_id=past.lead_id)
+    if past.is_similar_text and past.message_row_id and not case.is_proven_user:
+        return Route(RouteKind.VARIANT, Reason.VARIANT, lead_id=past.lead_id)
+    return None
+
+
+# --- 2 to 5: what machines send -----------------------------------------------------------------------------------------
+
+
+def delivery_report(case: Case) -> Route | None:
+    """Row 2: a delivery report is the outcome of a mail of ours, or nothing."""
+    if case.verdict.kind not in (MailKind.BOUNCE, MailKind.DELAY) and case.verdict.report is None:
+        return None
+    if case.facts.report_outbox_id is not None:
+        return Route(RouteKind.REPORT, Reason.REPORT_TIED, case.verdict.detail, case.facts.report_lead_id)
+    return Route(RouteKind.QUIET, Reason.REPORT_UNTIED, case.verdict.detail)
+
+
+def unproven_user(case: Case) -> Route | None:
+    """A user's address without proof never writes to a lead."""
+    if case.facts.author.kind is not AuthorKind.USER_CLAIMED:
+        return None
+    lead_id = case.facts.tokens[0].lead_id if case.facts.tokens else None
+    if lead_id is None and case.facts.refs:
+        lead_id = case.facts.refs[0].lead_id
+    return Route(RouteKind.HOLD, Reason.STAFF_NOT_PROVEN, lead_id=lead_id)
+
+
+def own_mail_in_a_loop(case: Case) -> Route | None:
+    """Row 3: our own mail comes back, or has wandered too long."""
+    if case.facts.is_own_mail and not case.is_proven_user and case.facts.author.kind is not AuthorKind.MACHINE:
+        return Route(RouteKind.HOLD, Reason.LOOP_OWN_MAIL)
+    if case.mail.received_count > case.rules.max_received:
+        return Route(RouteKind.HOLD, Reason.LOOP_RECEIVED, str(case.mail.received_count))
+    return None
+
+
+def too_many(case: Case) -> Route | None:
+    """Row 3: more from one writer than a person writes."""
+    if not case.is_outsider or _is_trusted(case):
+        return None
+    facts, rules = case.facts, case.rules
+    on_lead = _lead_found(case)
+    if on_lead is not None:
+        recent = [r for r in facts.recents if r.lead_id == on_lead and case.now - r.received_at < _MINUTES_10]
+        if len(recent) >= rules.max_messages_per_lead:
+            return Route(RouteKind.HOLD, Reason.LOOP_MESSAGES, str(len(recent)), on_lead)
+    equal = sum(r.text_key == case.mail.text_key for r in facts.recents)
+    if equal >= rules.max_equal_bodies and not facts.author.is_form:
+        return Route(RouteKind.HOLD, Reason.LOOP_EQUAL_BODIES, str(equal), on_lead)
+    if on_lead is None and sum(r.is_new_lead for r in facts.recents) >= rules.max_new_leads_per_address:
+        return Route(RouteKind.HOLD, Reason.LOOP_NEW_LEADS)
+    if on_lead is None and facts.domain_new_leads >= rules.max_new_leads_per_domain:
+        return Route(RouteKind.HOLD, Reason.LOOP_NEW_LEADS_DOMAIN)
+    return None
+
+
+def _is_trusted(case: Case) -> bool:
+    return case.author_key in case.rules.trusted_senders or (
+        case.author_key.rpartition("@")[2] in case.rules.trusted_senders
+    )
+
+
+def _lead_found(case: Case) -> int | None:
+    """The lead that a token or a reference names, whatever is then decided about it."""
+    tokens = [t.lead_id for t in (*case.facts.tokens, *_one(case.facts.return_path)) if t.lead_id is not None]
+    return tokens[0] if tokens else (case.facts.refs[0].lead_id if case.facts.refs else None)
+
+
+def _one(hit: TokenHit | None) -> tuple[TokenHit, ...]:
+    return (hit,) if hit else ()
+
+
+def automatic_reply(case: Case) -> Route | None:
+    """Row 4: folded on the lead it answers; never a lead, never answered. A colleague's absence is not the customer's word."""
+    is_to_return_path = case.facts.return_path is not None and case.verdict.is_machine
+    if case.verdict.kind is not MailKind.AUTO_REPLY and not is_to_return_path:
+        return None
+    hits = (*case.facts.tokens, *_one(case.facts.return_path))
+    if any(hit.user_id is not None for hit in hits) or case.facts.author.user_id is not None:
+        return Route(RouteKind.QUIET, Reason.AUTO_REPLY_WITHOUT_LEAD, "from staff", _lead_found(case))
+    lead_id = _lead_found(case)
+    if lead_id is None:
+        return Route(RouteKind.QUIET, Reason.AUTO_REPLY_WITHOUT_LEAD)
+    return Route(RouteKind.FOLD, Reason.AUTO_REPLY_ON_LEAD, lead_id=lead_id)
+
+
+def machine_mail(case: Case) -> Route | None:
+    """Row 5: receipts change the state of their mail; challenges, complaints and system notices are quiet."""
+    kind = case.verdict.kind
+    if kind is MailKind.RECEIPT:
+        lead_id = _lead_found(case)
+        tied = Reason.RECEIPT_TIED if lead_id is not None else Reason.RECEIPT_UNTIED
+        return Route(RouteKind.RECEIPT if lead_id is not None else RouteKind.QUIET, tied, lead_id=lead_id)
+    if kind in (MailKind.CHALLENGE, MailKind.FEEDBACK_REPORT, MailKind.SYSTEM):
+        return Route(RouteKind.QUIET, Reason.QUIET_MACHINE, kind.value)
+    return None
+
+
+# --- 6: reply addresses -------------------------------------------------------------------------------------------------
+
+
+def staff_token(case: Case) -> Route | None:
+    """Row 6 for a proven user: permission comes from the envelope, restriction from everywhere."""
+    if not case.is_proven_user:
+        return None
+    permitting = [t for t in case.facts.tokens if t.in_envelope]
+    notes = [t for t in case.facts.tokens if t.intent is Intent.NOTE]
+    if not permitting and not notes:
+        return None
+    named = permitting or notes
+    if len({t.lead_id for t in named if t.lead_id is not None}) > 1:
+        return Route(RouteKind.HOLD, Reason.TOKENS_OF_TWO_LEADS)
+    lead_id = named[0].lead_id
+    if lead_id is None:
+        return Route(RouteKind.HOLD, Reason.INTENT_NOT_BUILT)
+    if notes:
+        return _note(case, lead_id, len(notes) < len(case.facts.tokens))
+    if any(t.intent is not Intent.REPLY for t in permitting):
+        return Route(RouteKind.HOLD, Reason.INTENT_NOT_BUILT, lead_id=lead_id)
+    return _reply(case, permitting[0], lead_id)
+
+
+def _note(case: Case, lead_id: int, had_reply_address: bool) -> Route:
+    reason = Reason.NOTE_ADDRESS_PRESENT if had_reply_address else Reason.NOTE_TOKEN
+    if not case.mail.new_text.strip() and not case.mail.attachments:
+        return Route(RouteKind.HOLD, Reason.STAFF_REPLY_EMPTY, lead_id=lead_id)
+    return Route(RouteKind.NOTE, reason, lead_id=lead_id)
+
+
+def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
+    """A reply that may leave the house, unless something speaks against it."""
+    facts = case.facts
+    if has_outsider_of(case, lead_id):
+        return Route(RouteKind.SENT, Reason.SENT_DIRECTLY, lead_id=lead_id)
+    if token.is_retired or token.user_id is None:
+        return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=lead_id)
+    lead = facts.lead(lead_id)
+    against = staff_reply_fault(case)
+    if against is not None:
+        return replace(against, lead_id=lead_id)
+    if is_answered_by_another(case, lead):
+        return Route(RouteKind.HOLD, Reason.ANSWERED_BY_ANOTHER, str(facts.answered_by_user_id), lead_id)
+    if token.is_unconfirmed and lead and token.author_key not in lead.known_keys:
+        return Route(RouteKind.HOLD, Reason.NEW_PERSON_REPLY, token.author_key, lead_id, only_to_key=token.author_key)
+    if facts.suppressed_keys:
+        return Route(RouteKind.HOLD, Reason.SUPPRESSED_RECIPIENT, ", ".join(sorted(facts.suppressed_keys)), lead_id)
+    return Route(
+        RouteKind.REPLY,
+        Reason.REPLY_TOKEN,
+        lead_id=lead_id,
+        takes_lead=lead is not None and lead.owner_id is None,
+    )
+
+
+def is_answered_by_another(case: Case, lead: LeadFacts | None) -> bool:
+    """Two members answered a notice of a lead nobody owned: the first took it, this is the second."""
+    return (
+        lead is not None
+        and lead.owner_reason == Reason.OWNER_TOOK_IT
+        and lead.owner_id != case.facts.author.user_id
+        and case.facts.answered_by_user_id not in (None, case.facts.author.user_id)
+    )
+
+
+def has_outsider_of(case: Case, lead_id: int) -> bool:
+    """Whether an outside person of the lead is in the mail's own To or Cc, and so has it already."""
+    lead = case.facts.lead(lead_id)
+    return lead is not None and bool(case.facts.outsiders_in_header & (lead.known_keys | lead.unconfirmed_keys))
+
+
+def staff_reply_fault(case: Case) -> Route | None:
+    """What must not reach a customer in a salesperson's mail, or cannot be read well enough to tell (DESIGN section 5)."""
+    mail = case.mail
+    for part in mail.attachments:
+        if part.filename.lower() == "winmail.dat" or part.content_type in ("application/ms-tnef", "message/rfc822"):
+            return Route(RouteKind.HOLD, Reason.STAFF_REPLY_UNREADABLE_PART, part.filename)
+    own = [a for a in mail.attachments if a.sha256 not in case.facts.sent_hashes]
+    if not mail.new_text.strip() and not own:
+        return Route(RouteKind.HOLD, Reason.STAFF_REPLY_EMPTY)
+    found = leaking_piece(mail.new_text, case.facts.card_lines, case.rules)
+    return Route(RouteKind.HOLD, Reason.STAFF_REPLY_LEAKS, found) if found else None
+
+
+def leaking_piece(text: str, card_lines: tuple[str, ...], rules: Rules) -> str:
+    """What of ours stands in newly written text, in a word; "" if nothing."""
+    if has_marker(text):
+        return "marker line"
+    folded = text.casefold()
+    if rules.page_host and f"//{rules.page_host.casefold()}/" in folded:
+        return "link to our page"
+    for word in folded.replace("<", " ").replace(">", " ").replace(":", " ").split():
+        local, at, domain = word.strip("()[].,;\"'").rpartition("@")
+        if at and domain in rules.domains and looks_like_token(local):
+            return "reply address"
+    lines = {" ".join(line.casefold().split()) for line in text.splitlines()}
+    return next(("line of the card" for line in card_lines if " ".join(line.casefold().split()) in lines), "")
+
+
+def outsider_token(case: Case) -> Route | None:
+    """Row 6 for an outsider: always email_in, whatever token was used."""
+    hits = [t for t in (*case.facts.tokens, *_one(case.facts.return_path)) if t.in_envelope and t.lead_id is not None]
+    if not case.is_outsider or not hits:
+        return None
+    leads = sorted({t.lead_id for t in hits if t.lead_id is not None})
+    lead = case.facts.lead(leads[-1])
+    if lead is None:
+        return None
+    if case.verdict.is_spam and not is_known_on(case, lead):
+        return Route(RouteKind.QUIET, Reason.QUIET_SPAM, case.verdict.detail)
+    staff = next((t for t in hits if t.user_id is not None), None)
+    route = _on_lead(case, lead, Reason.OUTSIDER_USED_STAFF_TOKEN if staff else Reason.REPLY_TOKEN)
+    return replace(
+        route,
+        is_unconfirmed=not is_known_on(case, lead),
+        also_lead_id=leads[0] if len(leads) > 1 else None,
+        is_staff_token_misused=staff is not None,
+        retire_outbox_id=staff.outbox_id if staff else None,
+    )
+
+
+def is_known_on(case: Case, lead: LeadFacts) -> bool:
+    """Whether the writer is somebody of this lead: its partner, a confirmed participant, or proven to be of the same company."""
+    if case.author_key in lead.known_keys:
+        return True
+    domain = case.author_key.rpartition("@")[2]
+    return case.facts.is_same_company_proven and bool(lead.company_domain) and lead.company_domain == domain
+
+
+# --- 7 to 9: staff without a token, and references ----------------------------------------------------------------------
+
+
+def staff_by_references(case: Case) -> Route | None:
+    """Row 9 for a proven user without a token: sent directly if the customer has it, else a question."""
+    if not case.is_proven_user or not case.facts.refs:
+        return None
+    lead_id = case.facts.refs[0].lead_id
+    if has_outsider_of(case, lead_id):
+        return Route(RouteKind.SENT, Reason.SENT_DIRECTLY, lead_id=lead_id)
+    return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=lead_id)
+
+
+def staff_forward_or_copy(case: Case) -> Route | None:
+    """Rows 7 and 8: a forward, or a copy of a mail to a customer; not read yet."""
+    if not case.is_proven_user:
+        return None
+    return Route(RouteKind.HOLD, Reason.FORWARD_OR_COPY)
+
+
+def by_references(case: Case) -> Route | None:
+    """Row 9: the lead of the newest id that is known."""
+    if not case.facts.refs:
+        return None
+    hit = case.facts.refs[0]
+    lead = case.facts.lead(hit.lead_id)
+    if lead is None:
+        return None
+    if case.verdict.is_spam and not is_known_on(case, lead):
+        return Route(RouteKind.QUIET, Reason.QUIET_SPAM, case.verdict.detail)
+    if not is_known_on(case, lead):
+        return replace(_on_lead(case, lead, Reason.REFERENCES_UNCONFIRMED), is_unconfirmed=True, detail=hit.ref)
+    return replace(_on_lead(case, lead, _ref_reason(hit)), detail=hit.ref)
+
+
+def _ref_reason(hit: RefHit) -> Reason:
+    return Reason.NAMED_BY_EARLIER_REPLY if hit.is_own_id else Reason.REFERENCES
+
+
+def _on_lead(case: Case, lead: LeadFacts, reason: Reason) -> Route:
+    """An outsider's mail on a lead that may be closed: wake it, append, or open the lead that continues it."""
+    rules = case.rules
+    if lead.outcome == "won":
+        last = lead.last_message_at or lead.closed_at or case.now
+        if case.now - last > rules.won_age:
+            return _continued(case, lead)
+        return Route(RouteKind.APPEND, reason, lead_id=lead.id, is_closed_lead=True)
+    if lead.outcome in ("lost", "cancelled"):
+        if case.now - (lead.closed_at or case.now) > rules.wake_age:
+            return _continued(case, lead)
+        return Route(RouteKind.APPEND, reason, lead_id=lead.id, wakes_lead=True, is_closed_lead=True)
+    return Route(RouteKind.APPEND, reason, lead_id=lead.id, wakes_lead=lead.stage_kind == "on_hold")
+
+
+def _continued(case: Case, lead: LeadFacts) -> Route:
+    route = _new_lead(case, Reason.CLOSED_LEAD_CONTINUED, previous_owner_id=lead.owner_id)
+    return replace(route, follows_lead_id=lead.id)
+
+
+# --- 10 to 14: mails that start something -------------------------------------------------------------------------------
+
+
+def by_subject(case: Case) -> Route | None:
+    """Row 10: a "Re:" with the same subject from the same person, marked as a guess. Lookup kept all its other conditions."""
+    lead = case.facts.lead(case.facts.subject_lead_id)
+    if lead is None or not case.is_outsider or not is_subject_evidence(case):
+        return None
+    return replace(_on_lead(case, lead, Reason.SAME_SUBJECT), is_guess=True)
+
+
+def is_subject_evidence(case: Case) -> bool:
+    """Whether this mail may be placed by its subject at all: a reply prefix, eight letters, a person's own address."""
+    address = case.facts.author.address.address
+    return (
+        case.mail.has_reply_prefix
+        and sum(c.isalpha() for c in case.mail.base_subject) >= 8
+        and not case.facts.author.is_form
+        and not is_role(address)
+        and not is_no_reply(address)
+        and not case.rules.is_ours(address)
+    )
+
+
+def bulk(case: Case) -> Route | None:
+    """Row 11: newsletters and spam are kept and shown, but open nothing."""
+    verdict, facts = case.verdict, case.facts
+    if verdict.is_spam:
+        return Route(RouteKind.QUIET, Reason.QUIET_SPAM, verdict.detail)
+    if not verdict.is_bulk or facts.is_own_list:
+        return None
+    has_owner = facts.partner is not None and facts.partner.owner_id is not None
+    if has_owner and not case.mail.has_one_click_unsubscribe:
+        return None
+    return Route(RouteKind.QUIET, Reason.QUIET_BULK, verdict.detail)
+
+
+def admin_address(case: Case) -> Route | None:
+    """Row 13: postmaster@, abuse@ and the notify address go to the admins and are never leads."""
+    if not case.facts.is_to_admin or case.facts.aliases:
+        return None
+    return Route(RouteKind.QUIET if case.verdict.is_machine else RouteKind.ADMIN, Reason.ADMIN_ADDRESS)
+
+
+def addressed_to_alias(case: Case) -> Route | None:
+    """Row 12: a new lead for the alias's team; a supplier's mail only reaches the team."""
+    if not case.facts.aliases:
+        return None
+    first = case.facts.aliases[0]
+    if case.facts.partner is not None and case.facts.partner.relation == "supplier":
+        return Route(RouteKind.TEAM, Reason.SUPPLIER, alias=first, also_team_ids=(first.team_id,))
+    return _new_lead(case, Reason.ALIAS)
+
+
+def unknown_local_part(case: Case) -> Route | None:
+    """Row 13: a lead if we know the writer, else triage; a report to an address never issued is nothing."""
+    if not case.facts.unknown_local_parts:
+        return None
+    if case.verdict.is_machine:
+        return Route(RouteKind.QUIET, Reason.NULL_PATH_NEVER_ISSUED, case.facts.unknown_local_parts[0])
+    if case.facts.partner is not None and case.facts.partner.relation != "supplier":
+        return _new_lead(case, Reason.KNOWN_PARTNER_WRITES)
+    return Route(RouteKind.TRIAGE, Reason.UNKNOWN_LOCAL_PART, case.facts.unknown_local_parts[0])
+
+
+def nothing_fits(case: Case) -> Route | None:
+    """Row 14."""
+    if case.verdict.is_machine:
+        return Route(RouteKind.QUIET, Reason.QUIET_MACHINE)
+    return Route(RouteKind.TRIAGE, Reason.NOTHING_FITS)
+
+
+def _new_lead(case: Case, reason: Reason, previous_owner_id: int | None = None) -> Route:
+    aliases = case.facts.aliases
+    first = aliases[0] if aliases else None
+    owner = owner_of(case.facts, first.owner_id if first else None, previous_owner_id)
+    return Route(
+        RouteKind.NEW_LEAD,
+        reason,
+        detail=first.key if first else "",
+        alias=first,
+        also_team_ids=tuple(dict.fromkeys(a.team_id for a in aliases if first and a.team_id != first.team_id)),
+        tags=tuple(dict.fromkeys(tag for a in aliases for tag in a.tags)),
+        owner_id=owner.user_id,
+        owner_reason=owner.reason,
+    )
+
+
+def new_lead_by_hand(mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime) -> Route:
+    """The route of "make lead" in triage."""
+    return _new_lead(Case(mail, verdict, facts, rules, now), Reason.BY_HAND)
+
+
+def is_own_domain_free(domain: str) -> bool:
+    """Whether a company may be made from this domain: never from a mail provider's."""
+    return not is_free_mail(domain)
+
+
+RULES: tuple[Rule, ...] = (
+    came_before,
+    delivery_report,
+    own_mail_in_a_loop,
+    too_many,
+    automatic_reply,
+    machine_mail,
+    unproven_user,
+    staff_token,
+    outsider_token,
+    staff_by_references,
+    staff_forward_or_copy,
+    by_references,
+    by_subject,
+    bulk,
+    admin_address,
+    addressed_to_alias,
+    unknown_local_part,
+    nothing_fits,
+)

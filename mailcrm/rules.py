@@ -1,0 +1,83 @@
+"""The rules that routing obeys, as one value: the configuration's part of every decision."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from mailcrm.address import address_key, domain_key
+from mailcrm.config import Config
+from mailcrm.mail import Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says about placing and deciding. Pure functions take it as an argument."""
+
+    domains: frozenset[str]
+    notify_key: str
+    page_host: str
+    currency: str = "EUR"
+    authserv_ids: frozenset[str] = frozenset()
+    imap_authserv_ids: dict[str, frozenset[str]] = field(default_factory=dict)
+    own_received: int = 1
+    trusted_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    is_token_enough: bool = False
+    own_lists: frozenset[str] = frozenset()
+    trusted_senders: frozenset[str] = frozenset()
+    max_received: int = 30
+    max_new_leads_per_address: int = 20
+    max_new_leads_per_domain: int = 50
+    max_messages_per_lead: int = 10
+    max_equal_bodies: int = 5
+    subject_age: timedelta = timedelta(days=30)
+    won_age: timedelta = timedelta(days=30)
+    wake_age: timedelta = timedelta(days=90)
+
+    def is_ours(self, address: str) -> bool:
+        """Whether the address lies at a catch-all domain of ours."""
+        return domain_key(address.rpartition("@")[2]) in self.domains
+
+    def authserv_ids_for(self, envelope: Envelope) -> frozenset[str]:
+        """Whose Authentication-Results may be believed for a mail that came through this door."""
+        if envelope.peer in self.imap_authserv_ids:
+            return self.imap_authserv_ids[envelope.peer]
+        return self.authserv_ids if self.is_trusted_peer(envelope.peer) else frozenset()
+
+    def is_trusted_peer(self, peer: str) -> bool:
+        """Whether the SMTP client is one of our own relays; a local pipe has no peer and is."""
+        if not peer:
+            return True
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in network for network in self.trusted_networks)
+
+
+def rules_of(config: Config) -> Rules:
+    """The rules that a configuration makes."""
+    days = config.routing
+    return Rules(
+        domains=frozenset(config.mail.domains),
+        notify_key=address_key(config.notify_address),
+        page_host=urlsplit(config.public_url).netloc,
+        currency=config.company.currency,
+        authserv_ids=frozenset(name.lower() for name in config.security.authserv_ids),
+        imap_authserv_ids={a.name: frozenset(i.lower() for i in a.authserv_ids) for a in config.imap},
+        own_received=config.security.own_received,
+        trusted_networks=tuple(ipaddress.ip_network(n, strict=False) for n in config.smtp.trusted_relays),
+        is_token_enough=config.security.unproven_staff == "token_is_enough",
+        own_lists=frozenset(name.lower() for name in config.ingest.own_lists),
+        trusted_senders=frozenset(name.lower() for name in config.ingest.trusted_senders),
+        max_received=config.ingest.max_received,
+        max_new_leads_per_address=config.ingest.max_new_leads_per_address,
+        max_new_leads_per_domain=config.ingest.max_new_leads_per_domain,
+        max_messages_per_lead=config.ingest.max_messages_per_lead,
+        max_equal_bodies=config.ingest.max_equal_bodies,
+        subject_age=timedelta(days=days.subject_days),
+        won_age=timedelta(days=days.won_days),
+        wake_age=timedelta(days=days.wake_days),
+    )

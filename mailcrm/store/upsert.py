@@ -1,0 +1,22 @@
+"""Insert what is not there yet: one statement for both databases."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Insert, Table
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from mailcrm.store.engine import Session
+
+
+def insert_ignore(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert ``rows``; a row that hits any unique key is left as it is in the table."""
+    if rows:
+        session.execute(_statement(session, table), list(rows))
+
+
+def _statement(session: Session, table: Table) -> Insert:
+    if session.dialect.name == "postgresql":
+        return postgresql_insert(table).on_conflict_do_nothing()
+    return sqlite_insert(table).on_conflict_do_nothing()

@@ -1,0 +1,690 @@
+"""What the database knows about a mail: every read of the inbound path, each with a name. Returns ``Facts``; writes nothing.
+
+Read inside the write transaction that will place the mail, after the locks of ``lock_keys`` were taken (PostgreSQL): two mails
+of one new writer then see each other.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, text
+
+from mailcrm.address import (
+    TokenClaim,
+    address_key,
+    read_marker,
+    read_return_path,
+    read_token,
+    verify_marker,
+    verify_return_path,
+    verify_token,
+)
+from mailcrm.mail import (
+    AliasFacts,
+    Author,
+    AuthorKind,
+    CompanyFacts,
+    Envelope,
+    Facts,
+    Intent,
+    LeadFacts,
+    Member,
+    ParsedMail,
+    PartnerFacts,
+    Past,
+    Recent,
+    RefHit,
+    TokenHit,
+    Verdict,
+)
+from mailcrm.rules import Rules
+from mailcrm.store.engine import Session
+from mailcrm.store.keyring import Keyring
+from mailcrm.store.tables import (
+    alias,
+    attachment,
+    inbound,
+    inbound_copy,
+    lead,
+    message,
+    message_ref,
+    outbox,
+    participant,
+    partner,
+    partner_address,
+    stage,
+    suppression,
+    team,
+    team_member,
+    user,
+    user_address,
+)
+from mailcrm.threading.author import StaffAddress, author_of, is_disproven, staff_proof
+from mailcrm.threading.domains import is_free_mail
+from mailcrm.threading.references import ids_to_look_up, ref_hits
+from mailcrm.threading.similar import is_mostly_same
+
+_HOURS_2 = timedelta(hours=2)
+_ADMIN_LOCAL_PARTS = frozenset({"postmaster", "abuse", "hostmaster", "mailer-daemon"})
+
+
+def look_up(
+    session: Session,
+    mail: ParsedMail,
+    verdict: Verdict,
+    envelope: Envelope,
+    rules: Rules,
+    keyring: Keyring,
+    now: datetime,
+) -> Facts:
+    """Everything that ``decide`` may use about this copy of the mail."""
+    claims = _Claims.of(mail, envelope, rules)
+    rows = outbox_rows(session, claims.outbox_ids(mail))
+    tokens = _token_hits(claims, rows, keyring)
+    return_path = _return_path_hit(claims, rows, keyring)
+    staff = staff_addresses(session, mail, envelope)
+    author = author_of(mail, verdict, envelope, staff, rules, is_from_staff_domain=_is_staff_domain(session, mail))
+    author = _proven_by_token(author, tokens, mail, envelope, rules)
+    author_key = address_key(author.address.address)
+    refs = references(session, mail)
+    report_outbox_id, report_lead_id = _reported(session, verdict, return_path)
+    facts = Facts(
+        author=author,
+        past=past_of(session, mail, author_key),
+        tokens=tokens,
+        return_path=return_path,
+        report_outbox_id=report_outbox_id,
+        report_lead_id=report_lead_id,
+        is_own_mail=_is_own_mail(session, mail, rows, keyring),
+        refs=refs,
+        recents=recent_of(session, author_key, now) if author.kind is AuthorKind.OUTSIDER else (),
+        outsiders_in_header=_outsiders(mail, staff, rules),
+        is_same_company_proven=bool(staff_proof(mail, envelope, rules)),
+    )
+    facts = _with_recipients(session, facts, claims, mail, envelope, rules)
+    facts = _with_people(session, facts, author_key, mail, rules, now)
+    return _with_leads(session, facts, author_key)
+
+
+# --- locks --------------------------------------------------------------------------------------------------------------
+
+
+def lock_keys(mail: ParsedMail, envelope: Envelope) -> tuple[int, ...]:
+    """What a mail must be alone with: its writer, the ids it names, the outbox rows its addresses name. Sorted 63-bit numbers."""
+    people = [a.address for a in (mail.from_, *mail.reply_to) if a]
+    names = {f"writer:{address_key(p)}" for p in people}
+    domains = {address_key(p).rpartition("@")[2] for p in people}
+    names |= {f"domain:{d}" for d in domains if d and not is_free_mail(d)}
+    names |= {f"id:{ref}" for ref in ids_to_look_up(mail.message_id, mail.mentioned_ids)}
+    claims = [read_token(a) for a in (*envelope.rcpt_to, *(a.address for a in (*mail.to, *mail.cc)))]
+    names |= {f"outbox:{c.outbox_id}" for c in claims if c}
+    names.add(f"content:{mail.content_key}")
+    return tuple(
+        sorted(int.from_bytes(hashlib.sha256(n.encode("utf-8", "replace")).digest()[:8], "big") >> 1 for n in names)
+    )
+
+
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(k) FROM (SELECT unnest(CAST(:keys AS bigint[])) AS k ORDER BY 1 OFFSET 0) AS sorted_keys"
+)
+
+
+def take_locks(session: Session, keys: Iterable[int]) -> None:
+    """Take transaction-level advisory locks in order; nothing on SQLite, where one writer is alone anyway."""
+    if session.dialect.name == "postgresql":
+        session.execute(_LOCK, {"keys": sorted(set(keys))})
+
+
+# --- addresses of ours --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Addresses of ours that the mail names, unverified: in the envelope, and note addresses also in To and Cc."""
+
+    in_envelope: tuple[TokenClaim, ...]
+    in_header: tuple[TokenClaim, ...]
+    return_paths: tuple[str, ...]
+    others: tuple[str, ...]  # envelope recipients that are neither, as keys in RCPT order
+
+    @staticmethod
+    def of(mail: ParsedMail, envelope: Envelope, rules: Rules) -> "_Claims":
+        enveloped, return_paths, others = [], [], []
+        for address in envelope.rcpt_to:
+            claim = read_token(address)
+            if claim is not None:
+                enveloped.append(claim)
+            elif read_return_path(address) is not None:
+                return_paths.append(address)
+            else:
+                others.append(address_key(address))
+        header = [read_token(a.address) for a in (*mail.to, *mail.cc) if rules.is_ours(a.address)]
+        return _Claims(tuple(enveloped), tuple(c for c in header if c), tuple(return_paths), tuple(others))
+
+    def outbox_ids(self, mail: ParsedMail) -> set[int]:
+        ids = {c.outbox_id for c in (*self.in_envelope, *self.in_header)}
+        ids |= {claim.outbox_id for claim in map(read_return_path, self.return_paths) if claim}
+        marked = read_marker(mail.marker)
+        return ids | ({marked} if marked is not None else set())
+
+
+OutboxRows = Mapping[int, Any]
+
+_OUTBOX = (
+    select(
+        outbox.c.id,
+        outbox.c.reply_nonce,
+        outbox.c.user_id,
+        outbox.c.message_row_id,
+        outbox.c.is_token_retired,
+        outbox.c.lead_id,
+        message.c.lead_id.label("message_lead_id"),
+        message.c.is_unconfirmed,
+        message.c.author_address,
+    )
+    .outerjoin(message, message.c.id == outbox.c.message_row_id)
+    .order_by(outbox.c.id)
+)
+
+
+def outbox_rows(session: Session, ids: set[int]) -> "OutboxRows":
+    """The outbox rows that addresses name, with where their message lies now."""
+    if not ids:
+        return {}
+    return {row.id: row for row in session.execute(_OUTBOX.where(outbox.c.id.in_(sorted(ids))))}
+
+
+def _token_hits(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> tuple[TokenHit, ...]:
+    """Verified tokens: all of the envelope, and of the header the note addresses only. One hit per row and intent."""
+    hits: dict[tuple[int, Intent], TokenHit] = {}
+    for claim, in_envelope in (*((c, True) for c in claims.in_envelope), *((c, False) for c in claims.in_header)):
+        row = rows.get(claim.outbox_id)
+        if row is None or not verify_token(claim, row.reply_nonce, keyring.keys):
+            continue
+        if in_envelope or claim.intent is Intent.NOTE:
+            hits.setdefault((claim.outbox_id, claim.intent), _hit(row, claim.intent, in_envelope=in_envelope))
+    return tuple(hits.values())
+
+
+def _hit(row: Row[Any], intent: Intent, *, in_envelope: bool) -> TokenHit:
+    return TokenHit(
+        outbox_id=row.id,
+        intent=intent,
+        lead_id=row.message_lead_id if row.message_lead_id is not None else row.lead_id,
+        user_id=row.user_id,
+        message_row_id=row.message_row_id,
+        in_envelope=in_envelope,
+        is_retired=row.is_token_retired,
+        is_unconfirmed=bool(row.is_unconfirmed),
+        author_key=address_key(row.author_address or ""),
+    )
+
+
+def _return_path_hit(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> TokenHit | None:
+    for address in claims.return_paths:
+        claim = read_return_path(address)
+        row = rows.get(claim.outbox_id) if claim else None
+        if claim and row is not None and verify_return_path(claim, row.reply_nonce, keyring.keys):
+            return _hit(row, Intent.REPLY, in_envelope=True)
+    return None
+
+
+def _is_own_mail(session: Session, mail: ParsedMail, rows: OutboxRows, keyring: Keyring) -> bool:
+    """Whether the mail carries our signed marker; a mail that bears one of our Message-IDs carries it too."""
+    marked = read_marker(mail.marker)
+    row = rows.get(marked) if marked is not None else None
+    if row is not None and verify_marker(mail.marker, row.reply_nonce, keyring.keys):
+        return True
+    ours = select(outbox.c.id).where(outbox.c.message_id == mail.message_id)
+    return mail.has_message_id and session.execute(ours.limit(1)).first() is not None
+
+
+def _reported(session: Session, verdict: Verdict, return_path: TokenHit | None) -> tuple[int | None, int | None]:
+    """The outbox row that a delivery report is about, and its lead: by return-path, else by the original Message-ID."""
+    if return_path is not None:
+        return return_path.outbox_id, return_path.lead_id
+    if verdict.report is None or not verdict.report.original_message_id:
+        return None, None
+    found = select(outbox.c.id, outbox.c.lead_id).where(outbox.c.message_id == verdict.report.original_message_id)
+    row = session.execute(found).first()
+    return (row.id, row.lead_id) if row else (None, None)
+
+
+# --- who wrote it -------------------------------------------------------------------------------------------------------
+
+
+def staff_addresses(session: Session, mail: ParsedMail, envelope: Envelope) -> dict[str, StaffAddress]:
+    """Users' addresses among those the mail names."""
+    named = [a.address for a in (mail.from_, mail.sender, *mail.reply_to, *mail.to, *mail.cc) if a]
+    keys = {address_key(a) for a in (*named, envelope.mail_from)} - {""}
+    statement = select(user_address.c.key, user_address.c.user_id, user.c.is_active).join(
+        user, user.c.id == user_address.c.user_id
+    )
+    rows = session.execute(statement.where(user_address.c.key.in_(sorted(keys)[:500])))
+    return {row.key: StaffAddress(row.key, row.user_id, row.is_active) for row in rows}
+
+
+def _is_staff_domain(session: Session, mail: ParsedMail) -> bool:
+    """Whether users have addresses at the From domain; asked only when somebody else stands in Reply-To."""
+    if mail.from_ is None or not mail.from_.domain or is_free_mail(mail.from_.domain):
+        return False
+    if all(address_key(p.address) == address_key(mail.from_.address) for p in mail.reply_to):
+        return False
+    pattern = "%@" + mail.from_.domain.replace("\\", "").replace("%", "").replace("_", "\\_")
+    found = select(user_address.c.id).where(user_address.c.key.like(pattern, escape="\\"))
+    return session.execute(found.limit(1)).first() is not None
+
+
+def _proven_by_token(
+    author: Author, tokens: Sequence[TokenHit], mail: ParsedMail, envelope: Envelope, rules: Rules
+) -> Author:
+    """Where the token is said to be enough (for trying it out), it proves the one person it was printed for."""
+    if author.kind is not AuthorKind.USER_CLAIMED or not rules.is_token_enough or is_disproven(mail, envelope, rules):
+        return author
+    own = any(t.in_envelope and t.user_id == author.user_id and not t.is_retired for t in tokens)
+    return replace(author, kind=AuthorKind.USER_PROVEN, proof="token") if own else author
+
+
+def _outsiders(mail: ParsedMail, staff: Mapping[str, StaffAddress], rules: Rules) -> frozenset[str]:
+    keys = {address_key(a.address) for a in (*mail.to, *mail.cc)}
+    return frozenset(k for k in keys if k and k not in staff and not rules.is_ours(k))
+
+
+# --- the same mail before -----------------------------------------------------------------------------------------------
+
+
+def past_of(session: Session, mail: ParsedMail, author_key: str) -> Past | None:
+    """The row with this content, else one with the same Message-ID and writer."""
+    same: ColumnElement[bool] = inbound.c.content_key == mail.content_key
+    if mail.has_message_id:
+        same = or_(same, and_(inbound.c.message_id == mail.message_id[:1000], inbound.c.from_key == author_key))
+    rows = session.execute(select(inbound).where(same).order_by(inbound.c.id)).all()
+    row = next((r for r in rows if r.content_key == mail.content_key), rows[0] if rows else None)
+    if row is None or row.state == "buried":
+        return None
+    is_same = row.content_key == mail.content_key
+    return Past(
+        inbound_id=row.id,
+        is_same_content=is_same,
+        is_similar_text=not is_same and _is_similar(session, row, mail),
+        received_at=row.received_at,
+        route=row.route,
+        reason=row.reason,
+        state=row.state,
+        lead_id=row.lead_id,
+        message_row_id=row.message_row_id,
+        decided_by_id=row.decided_by_id,
+        rcpt_to=tuple(row.rcpt_to),
+        proven_rcpt_to=_proven_recipients(session, row.id) if is_same else (),
+        author=row.author,
+        author_proof=row.author_proof,
+    )
+
+
+def _is_similar(session: Session, row: Row[Any], mail: ParsedMail) -> bool:
+    if row.text_key == mail.text_key:
+        return True
+    before = session.execute(select(message.c.new_text).where(message.c.id == row.message_row_id)).scalar()
+    return before is not None and is_mostly_same(before, mail.new_text)
+
+
+def _proven_recipients(session: Session, inbound_id: int) -> tuple[str, ...]:
+    proven = select(inbound_copy.c.rcpt_to).where(
+        inbound_copy.c.inbound_id == inbound_id, inbound_copy.c.author == AuthorKind.USER_PROVEN.value
+    )
+    return tuple(dict.fromkeys(address for (rcpt_to,) in session.execute(proven) for address in rcpt_to))
+
+
+def recent_of(session: Session, author_key: str, now: datetime) -> tuple[Recent, ...]:
+    """What this writer sent within two hours (index ix_inbound_from_at)."""
+    statement = (
+        select(inbound.c.received_at, inbound.c.lead_id, inbound.c.is_new_lead, inbound.c.text_key)
+        .where(inbound.c.from_key == author_key, inbound.c.received_at > now - _HOURS_2)
+        .order_by(inbound.c.received_at.desc())
+        .limit(200)
+    )
+    return tuple(Recent(*row) for row in session.execute(statement))
+
+
+def _domain_new_leads(session: Session, author_key: str, limit: int, now: datetime) -> int:
+    domain = author_key.rpartition("@")[2]
+    if not domain or is_free_mail(domain):
+        return 0
+    recent = (
+        select(literal(1))
+        .where(inbound.c.from_domain == domain, inbound.c.received_at > now - _HOURS_2, inbound.c.is_new_lead)
+        .limit(limit)
+    )
+    return session.execute(select(func.count()).select_from(recent.subquery())).scalar_one()
+
+
+# --- references ---------------------------------------------------------------------------------------------------------
+
+
+def references(session: Session, mail: ParsedMail) -> tuple[RefHit, ...]:
+    """Leads that the ids of this mail belong to, newest first; a moved message takes its ids along."""
+    own_id = mail.message_id if mail.has_message_id else ""
+    wanted = ids_to_look_up(own_id, mail.mentioned_ids)
+    if not wanted:
+        return ()
+    lead_id = func.coalesce(message.c.lead_id, message_ref.c.lead_id)
+    statement = (
+        select(message_ref.c.ref, message_ref.c.kind, lead_id)
+        .outerjoin(message, message.c.id == message_ref.c.message_id)
+        .where(message_ref.c.ref.in_(wanted))
+        .order_by(message_ref.c.id.desc())
+    )
+    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for ref, kind, found_lead_id in session.execute(statement):
+        found[ref].append((kind, found_lead_id))
+    return ref_hits(wanted, own_id, found)
+
+
+# --- recipients, people, leads ------------------------------------------------------------------------------------------
+
+
+def _with_recipients(
+    session: Session, facts: Facts, claims: _Claims, mail: ParsedMail, envelope: Envelope, rules: Rules
+) -> Facts:
+    """Aliases in RCPT order, admin addresses, and what is left over."""
+    keys = tuple(dict.fromkeys(k for k in claims.others if k))
+    unverified = tuple(address_key(c.address) for c in claims.in_envelope if not _is_hit(facts, c))
+    aliases = aliases_of(session, (*keys, *(_plus_alias(k) for k in unverified)))
+    is_admin = [
+        k for k in keys if k == rules.notify_key or (rules.is_ours(k) and k.partition("@")[0] in _ADMIN_LOCAL_PARTS)
+    ]
+    known = {a.key for a in aliases} | set(is_admin)
+    unknown = tuple(
+        k for k in (*keys, *unverified) if k not in known and _plus_alias(k) not in known and rules.is_ours(k)
+    )
+    never_issued = tuple(address_key(a) for a in claims.return_paths) if facts.return_path is None else ()
+    return replace(
+        facts,
+        aliases=aliases,
+        is_to_admin=bool(is_admin),
+        unknown_local_parts=(*unknown, *never_issued),
+        is_own_list=_is_own_list(mail, aliases, rules),
+    )
+
+
+def _is_hit(facts: Facts, claim: TokenClaim) -> bool:
+    return any(t.outbox_id == claim.outbox_id and t.intent is claim.intent for t in facts.tokens)
+
+
+def _plus_alias(key: str) -> str:
+    """``sales@d`` for ``sales+anything@d``."""
+    local, _, domain = key.partition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def aliases_of(session: Session, keys: Sequence[str]) -> tuple[AliasFacts, ...]:
+    """The aliases among ``keys``, in their order; sub-addresses (``sales+x@``) count as their alias."""
+    wanted = list(dict.fromkeys(name for k in keys for name in (k, _plus_alias(k))))
+    if not wanted:
+        return ()
+    columns = (
+        alias.c.key,
+        alias.c.team_id,
+        alias.c.owner_id,
+        alias.c.source,
+        alias.c.medium,
+        alias.c.campaign,
+        alias.c.tags,
+    )
+    rows = {r.key: r for r in session.execute(select(*columns).where(alias.c.key.in_(wanted[:500])))}
+    return tuple(AliasFacts(*rows[k][:6], tags=tuple(rows[k].tags)) for k in wanted if k in rows)
+
+
+def _is_own_list(mail: ParsedMail, aliases: Sequence[AliasFacts], rules: Rules) -> bool:
+    """List headers do not count when the list is ours: configured, or its id or post address names an alias."""
+    for value in mail.list_ids:
+        if any(name in value for name in rules.own_lists):
+            return True
+        if any(a.key in value or f"<{a.key.replace('@', '.')}>" in value for a in aliases):
+            return True
+    return False
+
+
+def _with_people(
+    session: Session, facts: Facts, author_key: str, mail: ParsedMail, rules: Rules, now: datetime
+) -> Facts:
+    """Partner and company of the writer; for what may become a new lead also the owner chain's facts."""
+    if facts.author.kind in (AuthorKind.USER_PROVEN, AuthorKind.USER_CLAIMED):
+        return facts
+    known = partner_of(session, author_key)
+    company = None if known else company_of(session, author_key)
+    facts = replace(facts, partner=known, company=company)
+    if facts.tokens or facts.return_path or facts.refs:
+        return facts if not _may_be_continued(facts) else _with_owner_chain(session, facts, now)
+    facts = replace(
+        facts,
+        subject_lead_id=_subject_lead(session, known, mail, rules, now),
+        domain_new_leads=_domain_new_leads(session, author_key, rules.max_new_leads_per_domain, now),
+    )
+    return _with_owner_chain(session, facts, now)
+
+
+def _may_be_continued(facts: Facts) -> bool:
+    """Whether the mail may open a new lead although it names one (a closed one it continues)."""
+    return facts.author.kind is AuthorKind.OUTSIDER
+
+
+def partner_of(session: Session, key: str) -> PartnerFacts | None:
+    """The partner with this address, and their company's owner."""
+    firm = partner.alias("firm")
+    statement = (
+        select(partner.c.id, partner.c.relation, partner.c.owner_id, partner.c.company_id, firm.c.owner_id)
+        .select_from(partner_address)
+        .join(partner, partner.c.id == partner_address.c.partner_id)
+        .outerjoin(firm, firm.c.id == partner.c.company_id)
+        .where(partner_address.c.key == key)
+    )
+    row = session.execute(statement).first()
+    return PartnerFacts(*row) if row else None
+
+
+def company_of(session: Session, key: str) -> CompanyFacts | None:
+    """The company whose domain the address has; a mail provider's domain is no company's."""
+    domain = key.rpartition("@")[2]
+    if not domain or is_free_mail(domain):
+        return None
+    row = session.execute(select(partner.c.id, partner.c.owner_id).where(partner.c.domain == domain)).first()
+    return CompanyFacts(*row) if row else None
+
+
+def _subject_lead(
+    session: Session, known: PartnerFacts | None, mail: ParsedMail, rules: Rules, now: datetime
+) -> int | None:
+    """The person's latest open lead with the same base subject and a message not too old."""
+    if known is None or not mail.has_reply_prefix or not mail.base_subject:
+        return None
+    statement = (
+        select(lead.c.id)
+        .where(
+            lead.c.partner_id == known.id,
+            lead.c.base_subject == mail.base_subject[:500],
+            lead.c.outcome.is_(None),
+            lead.c.last_message_at > now - rules.subject_age,
+        )
+        .order_by(lead.c.id.desc())
+        .limit(1)
+    )
+    return session.execute(statement).scalar()
+
+
+def _with_owner_chain(session: Session, facts: Facts, now: datetime) -> Facts:
+    company_id = facts.partner.company_id if facts.partner else (facts.company.id if facts.company else None)
+    team_id = facts.aliases[0].team_id if facts.aliases else None
+    facts = replace(facts, company_lead_owner_id=_company_lead_owner(session, company_id))
+    owners = {
+        facts.partner.owner_id if facts.partner else None,
+        facts.partner.company_owner_id if facts.partner else None,
+        facts.company.owner_id if facts.company else None,
+        facts.company_lead_owner_id,
+        *(a.owner_id for a in facts.aliases),
+    } - {None}
+    facts = replace(facts, inactive_user_ids=inactive_users(session, owners))
+    return _with_team(session, facts, team_id, now) if team_id is not None else facts
+
+
+def _company_lead_owner(session: Session, company_id: int | None) -> int | None:
+    if company_id is None:
+        return None
+    statement = (
+        select(lead.c.owner_id)
+        .where(lead.c.company_id == company_id, lead.c.outcome.is_(None), lead.c.owner_id.is_not(None))
+        .order_by(lead.c.id.desc())
+        .limit(1)
+    )
+    return session.execute(statement).scalar()
+
+
+def inactive_users(session: Session, ids: Iterable[int | None]) -> frozenset[int]:
+    """Which of these users are deactivated, or may own no lead."""
+    wanted = [i for i in ids if i is not None]
+    if not wanted:
+        return frozenset()
+    statement = select(user.c.id).where(user.c.id.in_(wanted), or_(~user.c.is_active, user.c.role == "colleague"))
+    return frozenset(session.execute(statement).scalars())
+
+
+def _with_team(session: Session, facts: Facts, team_id: int, now: datetime) -> Facts:
+    """The team's rule, its rotation pointer (locked) and who is present."""
+    row = session.execute(
+        select(team.c.rule, team.c.rotation_user_id).where(team.c.id == team_id).with_for_update()
+    ).one()
+    open_count = (
+        select(func.count())
+        .select_from(lead)
+        .where(lead.c.owner_id == user.c.id, lead.c.outcome.is_(None))
+        .scalar_subquery()
+    )
+    count = open_count if row.rule == "least_loaded" else literal(0)
+    statement = (
+        select(user.c.id, user.c.absent_until, count)
+        .join(team_member, team_member.c.user_id == user.c.id)
+        .where(
+            team_member.c.team_id == team_id,
+            team_member.c.takes_leads,
+            user.c.is_active,
+            user.c.role != "colleague",
+        )
+        .order_by(user.c.id)
+    )
+    members = tuple(
+        Member(user_id, absent_until is None or absent_until <= now, open_leads)
+        for user_id, absent_until, open_leads in session.execute(statement)
+    )
+    return replace(facts, members=members, rotation_user_id=row.rotation_user_id, team_rule=row.rule)
+
+
+def _with_leads(session: Session, facts: Facts, author_key: str) -> Facts:
+    """The leads that tokens, references and subject name; and what a salesperson's reply must be held against."""
+    hits = (*facts.tokens, *((facts.return_path,) if facts.return_path else ()))
+    ids = {t.lead_id for t in hits} | {r.lead_id for r in facts.refs[:2]} | {facts.subject_lead_id}
+    wanted = sorted(i for i in ids if i is not None)
+    if not wanted or facts.author.kind is AuthorKind.MACHINE:
+        return facts
+    leads = leads_of(session, wanted)
+    facts = replace(facts, leads=leads)
+    if facts.author.kind is not AuthorKind.USER_PROVEN or not facts.tokens:
+        return facts
+    token = next((t for t in facts.tokens if t.in_envelope), facts.tokens[0])
+    if token.lead_id is None:
+        return facts
+    return replace(
+        facts,
+        answered_by_user_id=_answered_by(session, token),
+        suppressed_keys=_suppressed(session, facts.lead(token.lead_id)),
+        sent_hashes=hashes_on_lead(session, token.lead_id),
+        card_lines=card_lines(session, token.outbox_id),
+    )
+
+
+def leads_of(session: Session, ids: Sequence[int]) -> tuple[LeadFacts, ...]:
+    """Leads with everybody who belongs to them."""
+    firm = partner.alias("firm")
+    statement = (
+        select(lead, stage.c.kind.label("stage_kind"), firm.c.domain.label("company_domain"))
+        .join(stage, stage.c.id == lead.c.stage_id)
+        .outerjoin(firm, firm.c.id == lead.c.company_id)
+        .where(lead.c.id.in_(ids))
+    )
+    rows = session.execute(statement).all()
+    known, unconfirmed = _people_of(session, ids)
+    return tuple(
+        LeadFacts(
+            id=r.id,
+            partner_id=r.partner_id,
+            owner_id=r.owner_id,
+            owner_reason=r.owner_reason,
+            team_id=r.team_id,
+            outcome=r.outcome or "",
+            stage_kind=r.stage_kind,
+            created_at=r.created_at,
+            closed_at=r.closed_at,
+            last_message_at=r.last_message_at,
+            known_keys=frozenset(known[r.id]),
+            unconfirmed_keys=frozenset(unconfirmed[r.id]),
+            company_domain=r.company_domain or "",
+        )
+        for r in rows
+    )
+
+
+def _people_of(session: Session, ids: Sequence[int]) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
+    """Address keys of each lead's partner and confirmed participants; and of unconfirmed participants."""
+    known: dict[int, set[str]] = defaultdict(set)
+    unconfirmed: dict[int, set[str]] = defaultdict(set)
+    partners = select(lead.c.id, partner_address.c.key).join(
+        partner_address, partner_address.c.partner_id == lead.c.partner_id
+    )
+    for lead_id, key in session.execute(partners.where(lead.c.id.in_(ids))):
+        known[lead_id].add(key)
+    people = select(participant.c.lead_id, participant.c.key, participant.c.is_confirmed)
+    for lead_id, key, is_confirmed in session.execute(people.where(participant.c.lead_id.in_(ids))):
+        (known if is_confirmed else unconfirmed)[lead_id].add(key)
+    return known, unconfirmed
+
+
+def _answered_by(session: Session, token: TokenHit) -> int | None:
+    """Who wrote to the customer after the message that this token's notice told of."""
+    statement = (
+        select(message.c.author_user_id)
+        .where(
+            message.c.lead_id == token.lead_id,
+            message.c.kind == "email_out",
+            message.c.id > (token.message_row_id or 0),
+        )
+        .order_by(message.c.id.desc())
+        .limit(1)
+    )
+    return session.execute(statement).scalar()
+
+
+def _suppressed(session: Session, found: LeadFacts | None) -> frozenset[str]:
+    if found is None or not found.known_keys:
+        return frozenset()
+    statement = select(suppression.c.key).where(suppression.c.key.in_(sorted(found.known_keys)))
+    return frozenset(session.execute(statement).scalars())
+
+
+def hashes_on_lead(session: Session, lead_id: int) -> frozenset[str]:
+    """Hashes of the attachments that came or went on a lead: what a reply carries back is not sent again."""
+    statement = (
+        select(attachment.c.sha256)
+        .join(message, message.c.id == attachment.c.message_id)
+        .where(message.c.lead_id == lead_id)
+    )
+    return frozenset(session.execute(statement).scalars())
+
+
+def card_lines(session: Session, outbox_id: int) -> tuple[str, ...]:
+    """The lines of the card that the notice showed, as compose noted them."""
+    params = session.execute(select(outbox.c.params).where(outbox.c.id == outbox_id)).scalar()
+    lines = (params or {}).get("card_lines", [])
+    return tuple(line for line in lines if len(line) >= 12)
