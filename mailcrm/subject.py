@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """A subject without the reply and forward prefixes that mail programs add.
 
 ``base_subject`` is total and linear: whatever comes, it answers with the bare subject and whether a prefix was there.

@@ -4,8 +4,8 @@
 down once; no pattern crosses a line, lines are matched by their first 400 characters, and lines after the 5,000th
 follow the last.
 
-    new ──"> …"───────────────────▶ quote, line by line; unquoted text after it is new again (bottom-posted,
-    interleaved) new ──"On … wrote:" + "> …"───▶ the same
+    new ──"> …"───────────────────▶ quote, line by line; unquoted text after it is new again (bottom-posted)
+    new ──"On … wrote:" + "> …"───▶ the same
     new ──"On … wrote:" + text────▶ quote to the end
     new ──separator / From-block──▶ quote (or forwarded) to the end
     new ──"-- "───────────────────▶ signature, until a quote begins
@@ -279,7 +279,7 @@ def _introduces(line: str) -> bool:
     if not text.endswith((":", "：")):
         return False
     folded = text[:-1].casefold().rstrip()
-    return folded.endswith(WROTE) and len(text) < 80 or _has_date_or_address(text)
+    return (folded.endswith(WROTE) and len(text) < 80) or _has_date_or_address(text)
 
 
 def _is_certain(text: str) -> bool:
@@ -293,9 +293,10 @@ def _has_word(folded: str, word: str) -> bool:
     while place >= 0:
         before = folded[place - 1] if place else " "
         after = folded[place + len(word)] if place + len(word) < len(folded) else " "
-        if not word[0].isascii() or not before.isalpha():
-            if not after.isalpha() or not word[-1].isascii():
-                return True
+        begins = not word[0].isascii() or not before.isalpha()
+        ends = not word[-1].isascii() or not after.isalpha()
+        if begins and ends:
+            return True
         place = folded.find(word, place + 1)
     return False
 

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """Delivery reports: whom they are about, what became of the mail, and which mail it was.
 
 First the machine-readable form (RFC 3464), read by ourselves; then flufl.bounce and a few prose forms, and these two
@@ -73,7 +74,8 @@ _SUBJECTS = (
     "delivery temporarily suspended", "delivery incomplete",
     "message delivery", "message status", "mail failure", "delivery unsuccessful", "error sending",
     "failed delivery", "user unknown", "mail error",
-    "delivery has failed", "mail failed", "failed mail", "processing error", "メールエラー", "配信エラー", "配信できません",
+    "delivery has failed", "mail failed", "failed mail", "processing error", "メールエラー",
+    "配信エラー", "配信できません",
     "undelivered",
 )  # fmt: skip
 _DELAY_WORDS = (
@@ -143,8 +145,7 @@ def report(message: Message, headers: Headers, text: str, *, is_suspect: bool) -
     return Report(recipients[:_MOST_RECIPIENTS], _original_id(message, text))
 
 
-# --- RFC 3464
-# -----------------------------------------------------------------------------------------------------------
+# --- RFC 3464 ---------------------------------------------------------------------------------------------------------
 
 
 def _outer_parts(message: Message) -> Iterator[Message]:
@@ -208,8 +209,7 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
     return match.group(1) if match else ""
 
 
-# --- prose
-# --------------------------------------------------------------------------------------------------------------
+# --- prose ------------------------------------------------------------------------------------------------------------
 
 
 def _second_opinion(message: Message, headers: Headers, text: str) -> tuple[ReportRecipient, ...]:
@@ -218,7 +218,7 @@ def _second_opinion(message: Message, headers: Headers, text: str) -> tuple[Repo
         return tuple(_prose_recipient(address, text, headers) for address in addresses)
     try:
         temporary, permanent = all_failures(message)
-    except Exception:  # its detectors assume well-formed mails; a second opinion may be missing
+    except Exception:  # noqa: BLE001 - its detectors assume well-formed mails; a second opinion may be missing
         return ()
     late = [_ascii(address) for address in sorted(temporary - permanent)]
     failed = [_ascii(address) for address in sorted(permanent)]
@@ -286,8 +286,7 @@ def _prose_action(subject: str, text: str, status: str) -> str:
     return "failed"
 
 
-# --- which mail it was
-# --------------------------------------------------------------------------------------------------
+# --- which mail it was ------------------------------------------------------------------------------------------------
 
 
 def _original_id(message: Message, text: str) -> str:

@@ -60,8 +60,7 @@ def _has_null_path(clues: Clues, envelope: Envelope) -> bool:
     return envelope.mail_from.strip() in ("", "<>")
 
 
-# --- reports about mail
-# -------------------------------------------------------------------------------------------------
+# --- reports about mail -----------------------------------------------------------------------------------------------
 
 
 def _feedback_report(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
@@ -96,8 +95,7 @@ def _delivery_report(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verd
     return Verdict(MailKind.RECEIPT, reason, detail)
 
 
-# --- machines that answer
-# -----------------------------------------------------------------------------------------------
+# --- machines that answer ---------------------------------------------------------------------------------------------
 
 _AUTO_HEADERS = (
     "x-autoreply",
@@ -203,8 +201,7 @@ def _calendar(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | N
     return None
 
 
-# --- what came to many
-# --------------------------------------------------------------------------------------------------
+# --- what came to many ------------------------------------------------------------------------------------------------
 
 
 def _is_bulk(clues: Clues) -> bool:
@@ -254,8 +251,7 @@ def _bulk(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
     return Verdict(MailKind.BULK, found[0], found[1]) if found else None
 
 
-# --- the rest
-# -----------------------------------------------------------------------------------------------------------
+# --- the rest ---------------------------------------------------------------------------------------------------------
 
 _NOREPLY = (
     "noreply",

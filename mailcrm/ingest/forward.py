@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """Who wrote a forwarded mail: the levels of a forward, outermost first.
 
 A level is a header block (three known labels, or two below a "Forwarded message" line) with the text below it, or an
@@ -71,11 +72,10 @@ def _starts(lines: list[str], is_forward: bool) -> list[tuple[int, Block]]:
             found.append((index, block))
             index = block.end
             continue
-        elif is_forward and not found and (end := attribution_end(lines, index)) > index:
-            if (from_attribution := _attribution_block(lines, index, end)) is not None:
-                found.append((index, from_attribution))
-                index = end
-                continue
+        elif is_forward and not found and (introduced := _introduced(lines, index)) is not None:
+            found.append((index, introduced))
+            index = introduced.end
+            continue
         index += 1
     return found
 
@@ -88,8 +88,9 @@ def _first_label(lines: list[str], start: int) -> int:
     return -1
 
 
-def _attribution_block(lines: list[str], start: int, end: int) -> Block | None:
+def _introduced(lines: list[str], start: int) -> Block | None:
     """ "On 5 March, Carol Smith <carol@x.example> wrote:" as the head of a forward."""
+    end = attribution_end(lines, start)
     text = " ".join(bare(line) for line in lines[start:end])[:_SHORT_ATTRIBUTION]
     match = _ADDRESS.search(text)
     if match is None:

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """HTML of strangers: made harmless for showing, and turned into text that the line scanner understands.
 
 Both ``nh3`` and the HTML parser are quadratic in nesting (300 KB of open ``<div>`` took 8 s), so a linear count of open
@@ -48,8 +49,7 @@ def _depth(html: str) -> int:
     return deepest
 
 
-# --- harmless HTML
-# ------------------------------------------------------------------------------------------------------
+# --- harmless HTML ----------------------------------------------------------------------------------------------------
 
 _TAGS = {
     "a", "abbr", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col",
@@ -112,8 +112,7 @@ def sanitise(html: str) -> str:
     return _CLEANER.clean(html)
 
 
-# --- text out of HTML
-# ---------------------------------------------------------------------------------------------------
+# --- text out of HTML -------------------------------------------------------------------------------------------------
 
 _SKIPPED = frozenset("script style head title template noscript meta link object iframe svg select textarea".split())
 _PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre table blockquote figure".split())
@@ -199,6 +198,19 @@ def _enter(node: LexborNode, out: _Text) -> LexborNode | None:
         return None
     if tag in _SKIPPED or tag.startswith(("-", "!")):
         return None
+    _begin(tag, out)
+    if _is_quote(node, tag):
+        out.flush()
+        out.depth += 1
+    elif tag in ("div", "span", "p", "table") and not out.depth and _is_signature(node):
+        out.flush()
+        if not out.lines or out.lines[-1] != "--":
+            out.lines.append("-- ")
+    return node.first_child
+
+
+def _begin(tag: str, out: _Text) -> None:
+    """What the element itself puts into the text."""
     if tag in _PARAGRAPHS:
         out.blank()
     elif tag in _BLOCKS:
@@ -214,14 +226,6 @@ def _enter(node: LexborNode, out: _Text) -> LexborNode | None:
         out.line.append(" ")
     elif tag == "pre":
         out.is_pre += 1
-    if _is_quote(node, tag):
-        out.flush()
-        out.depth += 1
-    elif tag in ("div", "span", "p", "table") and _is_signature(node) and not out.depth:
-        out.flush()
-        if not out.lines or out.lines[-1] != "--":
-            out.lines.append("-- ")
-    return node.first_child
 
 
 def _leave(node: LexborNode, out: _Text) -> None:

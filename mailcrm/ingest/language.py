@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """A guess at the language of a text: fi, sv, en or "" when unsure."""
 
 import re

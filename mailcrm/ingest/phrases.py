@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """What mail programs write around quoted and forwarded mail, as word lists per language.
 
 Only data: ``headerblock`` and ``body`` look lines up here. Everything is folded (``casefold``); a language is added by

@@ -15,6 +15,6 @@ def understand(raw: bytes, envelope: Envelope) -> tuple[ParsedMail, Verdict]:
     mail, clues = read(raw, envelope)
     try:
         return mail, classify(mail, clues, envelope)
-    except Exception as fault:  # a rule that fails must not lose the mail: a person looks at it
+    except Exception as fault:  # noqa: BLE001 - a rule that fails must not lose the mail: a person looks at it
         noted = replace(mail, defects=(*mail.defects, f"classify: {type(fault).__name__}"))
         return noted, Verdict(MailKind.HUMAN, Reason.UNREADABLE, type(fault).__name__)
