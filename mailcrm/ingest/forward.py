@@ -1,0 +1,147 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
+"""Who wrote a forwarded mail: the levels of a forward, outermost first.
+
+A level is a header block (three known labels, or two below a "Forwarded message" line) with the text below it, or an
+attached mail. A reply's quoted header block is no forward: the subject's prefix or the separator line has to say so.
+"""
+
+import re
+from dataclasses import replace
+
+from mailcrm.ingest.body import attribution_end, is_quoted
+from mailcrm.ingest.headerblock import Block, bare, label_of, read_block, separator_of, tail_of
+from mailcrm.ingest.headers import addresses_in
+from mailcrm.ingest.phrases import WROTE
+from mailcrm.mail import Address, Forwarded
+
+_MOST_LEVELS = 20
+_MOST_LINES = 5_000
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w.-]{1,255}")
+_SHORT_ATTRIBUTION = 300
+# Words between the time and the name in an attribution line.
+_BETWEEN = frozenset(
+    {word for phrase in WROTE for word in phrase.split()}
+    | set(
+        "klo kl at a las às um om o le pm am uhr používateľ uživatel użytkownik käyttäjä användaren brugeren od fra "
+        "von van de".split()
+    )
+)
+
+
+def forwarded(
+    text: str, attached: tuple[Forwarded, ...] = (), *, is_forward: bool = False, subject: str = ""
+) -> tuple[Forwarded, ...]:
+    """The forwarded mails in the text, then the attached ones.
+
+    ``is_forward``: the subject begins with a forward prefix. ``subject`` is the rest of it: some programs forward with
+    an attribution line only, and then the outermost mail had this subject.
+    """
+    lines = [_unquoted(line) for line in text.split("\n")[:_MOST_LINES]]
+    starts = _starts(lines, is_forward)
+    levels: list[Forwarded] = []
+    for place, (_, block) in enumerate(starts):
+        end = starts[place + 1][0] if place + 1 < len(starts) else len(lines)
+        levels.append(_level(block, lines[block.end : max(block.end, end)]))
+    if levels and is_forward and "subject" not in starts[0][1].fields:
+        levels[0] = replace(levels[0], subject=subject)
+    return (*levels, *attached[:_MOST_LEVELS])
+
+
+def _unquoted(line: str) -> str:
+    """Some programs forward with ``>`` before every line."""
+    while is_quoted(line):
+        line = line.lstrip(" \t\xa0")[1:]
+        line = line.removeprefix(" ")
+    return line
+
+
+def _starts(lines: list[str], is_forward: bool) -> list[tuple[int, Block]]:
+    """Where each level begins (its separator or first label), once something has said that this is a forward."""
+    found: list[tuple[int, Block]] = []
+    index = 0
+    while index < len(lines) and len(found) < _MOST_LEVELS:
+        separator = separator_of(lines[index])
+        if separator in ("forwarded", "original") and (separator == "forwarded" or is_forward or found):
+            below = index if tail_of(lines[index]) != bare(lines[index]) else _first_label(lines, index + 1)
+            block = read_block(lines, below, is_below_separator=True) if below >= 0 else None
+            if block is not None:
+                found.append((index, block))
+                index = block.end
+                continue
+        elif (is_forward or found) and label_of(lines[index]) and (block := read_block(lines, index)) is not None:
+            found.append((index, block))
+            index = block.end
+            continue
+        elif is_forward and not found and (introduced := _introduced(lines, index)) is not None:
+            found.append((index, introduced))
+            index = introduced.end
+            continue
+        index += 1
+    return found
+
+
+def _first_label(lines: list[str], start: int) -> int:
+    """The first label within a few lines below a separator; Lotus and others put the sender's line in between."""
+    for index in range(start, min(len(lines), start + 5)):
+        if label_of(lines[index]):
+            return index
+    return -1
+
+
+def _introduced(lines: list[str], start: int) -> Block | None:
+    """ "On 5 March, Carol Smith <carol@x.example> wrote:" as the head of a forward."""
+    end = attribution_end(lines, start)
+    text = " ".join(bare(line) for line in lines[start:end])[:_SHORT_ATTRIBUTION]
+    match = _ADDRESS.search(text)
+    if match is None:
+        return None
+    before = text[: match.start()].rstrip(" <([").removesuffix("mailto:").rstrip(" <([")
+    name = re.split(r"[,:]|\d", before)[-1].strip()
+    words = name.replace('"', "").split()
+    while words and words[0].casefold() in _BETWEEN:
+        words = words[1:]
+    return Block({"from": f"{' '.join(words)} <{match.group()}>", "date": before}, end)
+
+
+def _level(block: Block, body: list[str]) -> Forwarded:
+    fields = block.fields
+    writers = mailboxes(fields.get("from", ""))
+    return Forwarded(
+        from_=writers[0] if writers else None,
+        to=mailboxes(fields.get("to", "")),
+        cc=mailboxes(fields.get("cc", "")),
+        date=fields.get("date", ""),
+        subject=fields.get("subject", ""),
+        body="\n".join(body).strip(),
+    )
+
+
+def mailboxes(value: str) -> tuple[Address, ...]:
+    """Mailboxes as programs print them: "Name <a@b>", "Name [mailto:a@b]", "Name (a@b)", "a@b", "'a@b' via list"."""
+    return tuple(box for entry in _entries(" ".join(value[:4_000].split())) if (box := _mailbox(entry)) is not None)
+
+
+def _entries(value: str) -> list[str]:
+    """Cut at commas and semicolons, but not inside a name: "Smith, Carol <carol@x.example>" is one entry."""
+    entries: list[str] = []
+    pending = ""
+    for piece in re.split(r"([;,])", value):
+        if piece in (";", ",") and ("@" in pending or (piece == ";" and "@" not in value)):
+            entries.append(pending)
+            pending = ""
+        else:
+            pending += piece
+    return [*entries, pending]
+
+
+def _mailbox(entry: str) -> Address | None:
+    match = _ADDRESS.search(entry.replace("mailto:", " "))
+    if match is None:
+        name = entry.strip(" \"'*<>[]()")
+        return Address(name, "") if name else None
+    entry = entry.replace("mailto:", " ")
+    name = entry[: match.start()].strip(" \t\"'*<[(,;") or entry[match.end() :].strip(" \t\"'*>])(<,;|")
+    if "@" in name:
+        name = ""
+    found = addresses_in((match.group().strip("'.*"),))
+    return Address(name[:200], found[0].address) if found else None

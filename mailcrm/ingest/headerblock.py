@@ -1,0 +1,177 @@
+"""The block of header lines that mail programs write above a quoted or forwarded mail.
+
+``read_block`` looks at the lines from one index on and answers with the block or None; it looks at a bounded number of
+lines, so a scan over a whole body is linear. A block has a From label and at least two others (one other below a
+separator).
+"""
+
+import re
+from dataclasses import dataclass
+from unicodedata import normalize
+
+from mailcrm.ingest.phrases import FORWARDED, LABELS, ORIGINAL, WROTE
+
+_LONGEST_LABEL = 34
+_LONGEST_LINE = 2_000
+_MOST_COLONS = 60
+_MOST_LINES = 24  # a block with long recipient lists, wrapped
+_MOST_CONTINUED = 6
+_WROTE_ENDS = tuple(f" {word}" for word in WROTE)
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_EDGES = "-_=~—–―─#:：\ufeff\u200b\u200e\u200f\u202a\u202b"
+_DECORATION = " \t*_>|\xa0\u3000"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Values by field name (from, date, to, cc, subject, …) and the index of the first line below."""
+
+    fields: dict[str, str]
+    end: int
+
+
+def bare(line: str) -> str:
+    """The line without quote marks, emphasis and invisible direction marks, cut to what matching needs."""
+    line = line[:_LONGEST_LINE]
+    if not line.isascii():
+        line = normalize("NFC", _INVISIBLE.sub("", line))
+    return line.strip(_DECORATION)
+
+
+def label_of(line: str) -> str:
+    """The field name the line is a label of, or ""."""
+    return _split(line)[0]
+
+
+def _split(line: str) -> tuple[str, str]:
+    if ":" not in line[:60] and "：" not in line[:60]:
+        return "", ""
+    text = bare(line)
+    head = text[:_LONGEST_LABEL]
+    colon = _colon(head)
+    if colon < 1:
+        return "", ""
+    kind = LABELS.get(head[:colon].strip(_DECORATION).casefold(), "")
+    return kind, text[colon + 1 :].strip(_DECORATION)
+
+
+def _colon(head: str) -> int:
+    places = [place for mark in ":：" if (place := head.find(mark)) >= 0]
+    return min(places, default=-1)
+
+
+def read_block(lines: list[str], start: int, *, is_below_separator: bool = False) -> Block | None:
+    """The header block whose first label is on the line ``start``."""
+    one_line = _one_line(lines[start]) if lines[start].count(":") > 2 else {}
+    first = _split(lines[start])[0]
+    if (not first or first in ("other", "reply_to", "bcc")) and not one_line:
+        return None
+    fields, end = _collect(lines, start)
+    if len(one_line) > len(fields):
+        fields, end = one_line, start + 1
+    known = {"from", "date", "to", "cc", "subject"} & fields.keys()
+    if "from" not in known or len(known) < (2 if is_below_separator else 3):
+        return None
+    return Block(fields, end)
+
+
+def _collect(lines: list[str], start: int) -> tuple[dict[str, str], int]:
+    fields: dict[str, str] = {}
+    end, last, continued = start, "", 0
+    for index in range(start, min(len(lines), start + _MOST_LINES)):
+        kind, value = _split(lines[index])
+        if kind and kind in fields and kind != "other":
+            break  # the next block
+        if kind:
+            fields[kind] = value
+            end, last, continued = index + 1, kind, 0
+        elif not bare(lines[index]):
+            if _next_label(lines, index) in ("", *fields.keys()):
+                break
+            last = ""
+        elif last and (not fields[last] or _continues(lines, index, last)) and continued < _MOST_CONTINUED:
+            fields[last] = f"{fields[last]} {bare(lines[index])}".strip()
+            end, continued = index + 1, continued + 1
+        else:
+            break
+    return fields, end
+
+
+def _next_label(lines: list[str], index: int) -> str:
+    """The label below some blank lines: HTML turned into text may hold them between labels."""
+    for line in lines[index + 1 : index + 4]:
+        if bare(line):
+            return label_of(line)
+    return ""
+
+
+def _continues(lines: list[str], index: int, last: str) -> bool:
+    """A wrapped value: recipients go on, or another label follows soon."""
+    if last in ("to", "cc", "bcc", "from") and ("@" in lines[index] or bare(lines[index]).endswith((";", ","))):
+        return True
+    return any(label_of(line) for line in lines[index + 1 : index + 3])
+
+
+def _one_line(line: str) -> dict[str, str]:
+    """Yahoo and some gateways put the whole block on one line: "From: x To: y Sent: z Subject: s"."""
+    text = tail_of(line)[:_LONGEST_LINE]
+    marks: list[tuple[str, int, int]] = []
+    for colon in [place for place, char in enumerate(text) if char == ":"][:_MOST_COLONS]:
+        found = _label_before(text, colon)
+        if found and (marks or found[0] == "from") and found[0] not in {mark[0] for mark in marks}:
+            marks.append((found[0], found[1], colon))
+    fields: dict[str, str] = {}
+    for place, (kind, _, colon) in enumerate(marks):
+        end = marks[place + 1][1] if place + 1 < len(marks) else len(text)
+        fields[kind] = text[colon + 1 : end].strip(_DECORATION)
+    return fields
+
+
+def _label_before(text: str, colon: int) -> tuple[str, int] | None:
+    """The longest label that ends at the colon. Labels may be glued to the value before them: "…CETBetreff:"."""
+    for start in range(max(0, colon - _LONGEST_LABEL), colon):
+        starts_well = start == 0 or not text[start - 1].isalnum() or not text[start].islower()
+        if starts_well and (kind := LABELS.get(text[start:colon].strip(_DECORATION).casefold(), "")):
+            return kind, start
+    return None
+
+
+def tail_of(line: str) -> str:
+    """What follows a separator on the same line: "----- Forwarded Message ----- From: …"; else the line itself."""
+    text = bare(line[:_LONGEST_LINE] if line.lstrip(" >")[:2] == "--" else line)
+    if not text.startswith("--"):
+        return text
+    head, found, rest = text.lstrip("- ").partition("--")
+    core = head.strip(" -").casefold()
+    return rest.lstrip("- ") if found and rest.strip("- ") and (core in FORWARDED or core in ORIGINAL) else text
+
+
+def separator_of(line: str) -> str:
+    """ "original", "forwarded", "rule" (a long line of underscores, dashes or equal signs) or ""."""
+    edges = line.strip(" \t*>|")
+    if not edges or (edges[0] not in _EDGES and edges[-1] not in _EDGES):
+        return ""  # nearly every line ends here
+    text = bare(line)
+    core = text.strip("-_=*~—–―─#:： .\t>|<")
+    if not core:
+        stripped = line[:400].strip(" \t>*")
+        return "rule" if len(stripped) >= 4 and stripped[0] in "_-=—–─" and len(set(stripped)) == 1 else ""
+    if len(core) > 120 and text[:2] != "--":
+        return ""
+    folded = core.casefold()
+    dashed = text[:2] in ("--", "__", "==", "~~", "——", "──", "**", "- ") or text.endswith((":", "：", "--"))
+    if folded in FORWARDED:
+        return "forwarded" if dashed else ""
+    if folded in ORIGINAL:
+        return "original" if dashed or core != text.strip() else ""
+    if dashed and folded.endswith(_WROTE_ENDS):
+        return "original"  # Zoho and Android: "---- On Wed, 24 Feb 2021 14:02:50 +0530 carol@x.example wrote ----"
+    if text[:2] == "--" and tail_of(line) != text:
+        return "forwarded" if text.lstrip("- ").partition("--")[0].strip(" -").casefold() in FORWARDED else "original"
+    if dashed and folded.startswith(
+        ("forwarded by ", "forwarded message from ", "original message from ", "forwarded message ")
+    ):
+        return "original" if folded.startswith("original") else "forwarded"
+    if text[:3] == "---" and text[-3:] == "---":
+        return "rule"  # words of an unknown language between dashes: a header block below decides
+    return ""

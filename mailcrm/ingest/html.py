@@ -1,0 +1,300 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
+"""HTML of strangers: made harmless for showing, and turned into text that the line scanner understands.
+
+Both ``nh3`` and the HTML parser are quadratic in nesting (300 KB of open ``<div>`` took 8 s), so a linear count of open
+tags and a size limit come first. Over the limits nothing is shown as HTML, and the text is made by a plain tag
+stripper.
+"""
+
+import re
+from collections import Counter
+from html import unescape
+
+import nh3
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from mailcrm.ingest.charset import clean_text
+
+LARGEST = 512 * 1024
+DEEPEST = 256
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
+# Elements that are never left open: void, or closed by the next of their kind, or counted through their container.
+_UNCOUNTED = frozenset(
+    "area base br col embed hr img input link meta param source track wbr p li tr td th dt dd option tbody thead tfoot "
+    "html head body title".split()
+)
+
+
+def is_within_limits(html: str) -> bool:
+    """Whether the HTML is small and shallow enough for parsers that are quadratic in nesting."""
+    return len(html) <= LARGEST and _depth(html) <= DEEPEST
+
+
+def _depth(html: str) -> int:
+    """The most tags open at once, never less than a browser would have: a stray end tag closes nothing."""
+    still_open: Counter[str] = Counter()
+    depth = deepest = 0
+    for end, written in _TAG.findall(html):
+        name = written.lower()
+        if name in _UNCOUNTED:
+            continue
+        if not end:
+            still_open[name] += 1
+            depth += 1
+            deepest = max(deepest, depth)
+        elif still_open[name]:
+            still_open[name] -= 1
+            depth -= 1
+    return deepest
+
+
+# --- harmless HTML ----------------------------------------------------------------------------------------------------
+
+_TAGS = {
+    "a", "abbr", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col",
+    "colgroup",
+    "dd", "del", "div", "dl", "dt", "em", "figcaption", "figure", "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
+    "i", "img",
+    "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strike", "strong", "sub",
+    "sup", "table",
+    "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "*": {"align", "dir", "lang", "title", "style", "valign", "width", "height"},
+    "a": {"href", "name"},
+    "img": {"src", "alt"},
+    "font": {"color", "face", "size"},
+    "table": {"border", "cellpadding", "cellspacing", "bgcolor"},
+    "td": {"colspan", "rowspan", "bgcolor"},
+    "th": {"colspan", "rowspan", "bgcolor"},
+    "tr": {"bgcolor"},
+    "ol": {"start", "type"},
+}
+# Properties that can neither load anything nor lay one thing over another.
+_STYLES = {
+    "color", "background-color", "font-weight", "font-style", "font-size", "font-family", "text-align",
+    "text-decoration",
+    "vertical-align", "white-space", "padding", "padding-left", "padding-right", "padding-top", "padding-bottom",
+    "margin-left",
+    "margin-top", "margin-bottom", "border", "border-left", "border-top", "border-collapse", "line-height",
+}  # fmt: skip
+_INLINE_IMAGE = re.compile(r"(?:cid:|data:image/(?:png|jpe?g|gif|webp);base64,)", re.IGNORECASE)
+
+
+def _keep_attribute(tag: str, name: str, value: str) -> str | None:
+    """Remote images lose their address: loading one tells the sender who reads, when and where."""
+    if name == "src":
+        return value if _INLINE_IMAGE.match(value.strip()) else None
+    if name == "style" and ("url" in value.lower() or "\\" in value or "image" in value.lower()):
+        return None
+    if tag == "a" and name == "href" and value.strip().lower().startswith(("data:", "cid:")):
+        return None
+    return value
+
+
+_CLEANER = nh3.Cleaner(
+    tags=_TAGS,
+    attributes=_ATTRIBUTES,
+    clean_content_tags={"script", "style", "title", "template", "noscript", "object", "iframe", "svg", "math"},
+    attribute_filter=_keep_attribute,
+    filter_style_properties=_STYLES,
+    url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
+    link_rel="noopener noreferrer nofollow",
+    strip_comments=True,
+)
+
+
+def sanitise(html: str) -> str:
+    """The HTML without anything that runs, loads or covers; "" over the limits."""
+    if not html or not is_within_limits(html):
+        return ""
+    return _CLEANER.clean(html)
+
+
+# --- text out of HTML -------------------------------------------------------------------------------------------------
+
+_SKIPPED = frozenset("script style head title template noscript meta link object iframe svg select textarea".split())
+_PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre table blockquote figure".split())
+_BLOCKS = frozenset(
+    "div tr li dt dd address section article header footer center form fieldset caption tbody thead".split()
+)
+_SPACES = re.compile(r"[ \t\n\r\f]+")
+_SIGNATURE_IDS = ("signature", "applemailsignature", "ms-outlook-mobile-signature", "mobile_signature")
+_SEPARATOR = "_" * 32
+
+
+class _Text:
+    """Lines under construction; a quoted line begins with as many ``> `` as it is deep."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.line: list[str] = []
+        self.depth = 0
+        self.is_pre = 0
+
+    def add(self, text: str) -> None:
+        if self.is_pre:
+            head, *rest = text.split("\n")
+            self.line.append(head)
+            for line in rest:
+                self.flush(force=True)
+                self.line.append(line)
+            return
+        text = _SPACES.sub(" ", text)
+        if text != " " or self.line:
+            self.line.append(text)
+
+    def flush(self, *, force: bool = False) -> None:
+        text = "".join(self.line)
+        text = text.rstrip() if self.is_pre else " ".join(text.split(" ")).strip(" ")
+        if text or force:
+            self.lines.append("> " * self.depth + text)
+        self.line = []
+
+    def blank(self) -> None:
+        self.flush()
+        prefix = "> " * self.depth
+        if self.lines and self.lines[-1].strip("> ") != "":
+            self.lines.append(prefix.rstrip())
+
+
+def html_to_text(html: str) -> str:
+    """Readable text: blocks on lines of their own, quotes marked by ``>``, separators and signatures made visible."""
+    if not is_within_limits(html):
+        return strip_tags(html)
+    tree = LexborHTMLParser(html)
+    root = tree.body or tree.root
+    return _finish(_walk(root)) if root is not None else ""
+
+
+def _walk(root: LexborNode) -> _Text:
+    """Depth first without recursion; every element is entered once and left once."""
+    out = _Text()
+    node: LexborNode | None = root
+    while node is not None:
+        child = _enter(node, out)
+        if child is not None:
+            node = child
+            continue
+        while node is not None:
+            _leave(node, out)
+            if node.mem_id == root.mem_id:
+                node = None
+            elif node.next is not None:
+                node = node.next
+                break
+            else:
+                node = node.parent
+    out.flush()
+    return out
+
+
+def _enter(node: LexborNode, out: _Text) -> LexborNode | None:
+    """Open the element; its first child, or None where there is nothing to descend into."""
+    tag = node.tag or ""
+    if tag == "-text":
+        out.add(node.text_content or "")
+        return None
+    if tag in _SKIPPED or tag.startswith(("-", "!")):
+        return None
+    _begin(tag, out)
+    if _is_quote(node, tag):
+        out.flush()
+        out.depth += 1
+    elif tag in ("div", "span", "p", "table") and not out.depth and _is_signature(node):
+        out.flush()
+        if not out.lines or out.lines[-1] != "--":
+            out.lines.append("-- ")
+    return node.first_child
+
+
+def _begin(tag: str, out: _Text) -> None:
+    """What the element itself puts into the text."""
+    if tag in _PARAGRAPHS:
+        out.blank()
+    elif tag in _BLOCKS:
+        out.flush()
+    if tag == "br":
+        out.flush(force=True)
+    elif tag == "hr":
+        out.blank()
+        out.lines.append("> " * out.depth + _SEPARATOR)
+    elif tag == "li":
+        out.line.append("* ")
+    elif tag in ("td", "th") and out.line:
+        out.line.append(" ")
+    elif tag == "pre":
+        out.is_pre += 1
+
+
+def _leave(node: LexborNode, out: _Text) -> None:
+    tag = node.tag or ""
+    if tag in _SKIPPED or tag.startswith(("-", "!")):
+        return
+    if tag in _BLOCKS or tag in _PARAGRAPHS:
+        out.flush()
+    if _is_quote(node, tag):
+        out.flush()
+        out.depth = max(0, out.depth - 1)
+    if tag == "pre":
+        out.is_pre -= 1
+    if tag in _PARAGRAPHS:
+        out.blank()
+
+
+def _is_quote(node: LexborNode, tag: str) -> bool:
+    """A quotation, or the line that introduces one in a class of its own (whatever its language)."""
+    if tag == "blockquote":
+        style = (node.attributes.get("style") or "").replace(" ", "").lower()
+        return "margin:00040px" not in style  # the indent button of Gmail and Apple Mail
+    if tag != "div":
+        return False
+    name = (node.attributes.get("class") or "").lower()
+    if not name:
+        return False
+    if "moz-cite-prefix" in name or "yahoo_quoted" in name:
+        return True
+    return "gmail_attr" in name and "---" not in (node.text_content or "")[:40]
+
+
+def _is_signature(node: LexborNode) -> bool:
+    attributes = node.attributes
+    if not attributes:
+        return False
+    if "gmail_signature" in (attributes.get("class") or "") and "prefix" not in (attributes.get("class") or ""):
+        return True
+    return (attributes.get("id") or "").lower() in _SIGNATURE_IDS
+
+
+def _finish(out: _Text) -> str:
+    text = "\n".join(out.lines).replace("\xa0", " ").replace("\u200b", "")
+    return clean_text(text.strip("\n"))
+
+
+_BREAKING = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/table|p|div)\b", re.IGNORECASE)
+_HIDDEN = ("style", "script", "head", "title")
+
+
+def strip_tags(html: str) -> str:
+    """Text of HTML that no parser should see: one pass, no structure but line ends."""
+    out: list[str] = []
+    hidden = ""
+    first, *pieces = html.split("<")
+    out.append(_SPACES.sub(" ", first))
+    for piece in pieces:
+        inside, found, after = piece.partition(">")
+        if not found:
+            out.append("" if hidden else "<" + inside)
+            continue
+        name = inside[:12].strip().lower().split(" ")[0]
+        if not hidden and name in _HIDDEN:
+            hidden = "/" + name
+        elif hidden and name == hidden:
+            hidden = ""
+        if hidden:
+            continue
+        if _BREAKING.match("<" + inside[:8]):
+            out.append("\n")
+        out.append(_SPACES.sub(" ", after))
+    return clean_text(unescape("".join(out)).replace("\xa0", " ").strip())
