@@ -163,7 +163,9 @@ def _attributes(settings: SmtpSettings, tls_context: ssl.SSLContext | None) -> d
         loop=loop,
     )
     stream = vars(asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=loop), lambda *_: None, loop)).keys()
-    return {name: value for name, value in vars(model).items() if name not in stream | {"_smtp_methods", "_auth_methods"}}
+    return {
+        name: value for name, value in vars(model).items() if name not in stream | {"_smtp_methods", "_auth_methods"}
+    }
 
 
 class _CommandSizes(dict[str, int]):
