@@ -658,7 +658,7 @@ def meeting_date(mail: ParsedMail) -> date | None:
 # --- decided again ------------------------------------------------------------------------------------------------------
 
 
-def move_to_lead(session: Session, arrival: Arrival, inbound_id: int, lead_id: int, now: datetime) -> tuple[Event, ...]:
+def move_to_lead(session: Session, inbound_id: int, lead_id: int, now: datetime) -> tuple[Event, ...]:
     """A copy with a reply address shows that the mail belongs to another lead: move its entry there, once.
 
     A lead that this mail alone had opened, and that nobody touched, is dissolved by the move.

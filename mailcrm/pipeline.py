@@ -13,8 +13,6 @@ import logging
 import traceback
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -29,6 +27,7 @@ from mailcrm.ingest.spool import Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import AuthorKind, Envelope, Event, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
 from mailcrm.notify import outbox
+from mailcrm.reader import Reader
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store, insert_row
@@ -166,7 +165,7 @@ class _Read:
 
 
 class Worker:
-    """Takes mail from the spool to the outbox. ``executor`` reads mail in other processes; None reads it here."""
+    """Takes mail from the spool to the outbox. One thread calls ``run_batch``."""
 
     def __init__(
         self,
@@ -175,7 +174,7 @@ class Worker:
         blobs: Blobs,
         places: Places,
         now: Callable[[], datetime],
-        executor: Executor | None = None,
+        reader: Reader,
         wake_deliver: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
@@ -183,10 +182,10 @@ class Worker:
         self.blobs = blobs
         self.places = places
         self.now = now
-        self.executor = executor
+        self.reader = reader
         self.wake_deliver = wake_deliver
 
-    def run_batch(self, limit: int = 20) -> int:
+    def run_batch(self, limit: int = 25) -> int:
         """Process up to ``limit`` waiting mails; returns how many were claimed. A database that is away loses nothing."""
         claimed = self.spool.claim(limit)
         if not claimed:
@@ -210,22 +209,15 @@ class Worker:
     # understanding, outside any transaction
 
     def _understand_all(self, claimed: Sequence[SpoolEntry]) -> list[_Read]:
+        raws = [spooled.read() for spooled in claimed]
+        answers = self.reader.read_all([(raw, s.envelope) for raw, s in zip(raws, claimed, strict=True)])
         read: list[_Read] = []
-        started = [(spooled, *self._start(spooled)) for spooled in claimed]
-        for spooled, raw, future in started:
-            try:
-                mail, verdict = future.result() if future else understand(raw, spooled.envelope)
-            except BrokenProcessPool:
-                raise
-            except Exception as e:  # noqa: BLE001 -- the worker loop: one unreadable mail must not stop the others
-                self._failed(spooled, e)
-                continue
-            read.append(_Read(spooled, Entry(spooled.id, spooled.envelope, _kept(raw, mail)), mail, verdict))
+        for spooled, raw, answer in zip(claimed, raws, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._failed(spooled, answer)
+            else:
+                read.append(_Read(spooled, Entry(spooled.id, spooled.envelope, _kept(raw)), *answer))
         return read
-
-    def _start(self, spooled: SpoolEntry) -> "tuple[bytes, Future[tuple[ParsedMail, Verdict]] | None]":
-        raw = spooled.read()
-        return raw, self.executor.submit(understand, raw, spooled.envelope) if self.executor else None
 
     def _store_blobs(self, read: Sequence[_Read]) -> None:
         parts = [(a.sha256, a.content) for r in read for a in r.mail.attachments]
@@ -279,7 +271,7 @@ class Worker:
         log.error("%s buried: %s", spooled.id, reason)
 
 
-def _kept(raw: bytes, mail: ParsedMail) -> KeptRaw:
+def _kept(raw: bytes) -> KeptRaw:
     sha256 = hashlib.sha256(raw).hexdigest()
     return KeptRaw(sha256, len(raw), zlib.compress(raw, 1) if len(raw) <= _RAW_IN_ROW else None)
 
