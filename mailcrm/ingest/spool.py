@@ -200,6 +200,10 @@ class Spool:
         """Put the mail aside for a human, with the reason in words."""
         self._bury_file(entry.path, entry.id, reason, traceback)
 
+    def give_back_mine(self) -> int:
+        """Return to ``new`` what this process had claimed and did not finish; for a worker that lost its place."""
+        return self._empty(self._mine) if self._lock_fd is not None else 0
+
     def take_back_dead(self) -> int:
         """Return to ``new`` what dead processes had claimed, and sweep what they left half-written; how many came back."""
         with disk_errors():
