@@ -22,7 +22,7 @@ def checked(address: str) -> tuple[str, str]:
     """The address as written, and its key; Refused if it is none. Nothing is asked of the network."""
     text = address.strip()
     try:
-        validate_email(text, check_deliverability=False, globally_deliverable=False)
+        validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise Refused("%(address)s is not an e-mail address.", address=text) from None
     return text, address_key(text)

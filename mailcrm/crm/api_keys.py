@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select, update
@@ -49,22 +50,27 @@ def revoke_api_key(session: Session, key_id: int, by: int | None, now: datetime)
     return Done(key_id)
 
 
-def actor_by_key(session: Session, key: str) -> Actor | None:
-    """The active user a key acts as."""
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """Whom a valid key acts as, and whether its use today should be noted."""
+
+    actor: Actor
+    is_unnoted: bool
+
+
+def use_key(session: Session, key: str, now: datetime) -> KeyUse | None:
+    """The active user behind a key; None for a key that is unknown or revoked, or of a deactivated user."""
     asked = (
         actors()
+        .add_columns(api_key.c.last_used_at)
         .join(api_key, api_key.c.user_id == user.c.id)
         .where(api_key.c.hash == key_hash(key), api_key.c.revoked_at.is_(None))
     )
     row = session.execute(asked).first()
-    return Actor(*row) if row else None
-
-
-def is_use_unnoted(session: Session, key: str, now: datetime) -> bool:
-    """Whether ``note_use`` would write something: a key's last use is kept to the day."""
-    asked = select(api_key.c.last_used_at).where(api_key.c.hash == key_hash(key))
-    last = session.execute(asked).scalar_one_or_none()
-    return last is None or last < now - _USE_NOTED_EVERY
+    if row is None:
+        return None
+    *who, last = row
+    return KeyUse(Actor(*who), last is None or last < now - _USE_NOTED_EVERY)
 
 
 def note_use(session: Session, key: str, now: datetime) -> None:

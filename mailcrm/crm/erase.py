@@ -101,7 +101,7 @@ def _erase_outbox(session: Session, keys: list[str], leads: list[int], messages:
     for column, ids in ((outbox.c.lead_id, leads), (outbox.c.message_row_id, messages)):
         for some in _chunks(ids):
             mine = update(outbox).where(column.in_(some))
-            session.execute(mine.where(outbox.c.state == "queued").values(state="dropped"))
+            session.execute(mine.where(outbox.c.state.in_(("queued", "held"))).values(state="dropped"))
             session.execute(mine.values(bytes=None, subject="", params={}))
     gone = {"address": "", "name": "", "key": "", "text": ""}
     session.execute(update(outbox_recipient).where(outbox_recipient.c.key.in_(keys)).values(gone))
