@@ -5,7 +5,7 @@ from what was newly written and a quote of our own stored copy; it holds no staf
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -20,7 +20,15 @@ from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.marker import MARKER
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
 from mailcrm.notify.files import File, is_executable, safe_filename
-from mailcrm.notify.letterhead import Letterhead, called, header_address, header_text, marker_of, token_address
+from mailcrm.notify.letterhead import (
+    Letterhead,
+    called,
+    header_address,
+    header_text,
+    marker_of,
+    thread_root,
+    token_address,
+)
 from mailcrm.notify.material import Card, Material, Reader, Shown
 from mailcrm.notify.opening import Answer, answer_of, author_name, first_lines, heading, reason_line, warnings
 from mailcrm.notify.prose import bare_subject, html_of, quote, tidy
@@ -34,6 +42,7 @@ MAX_REFERENCES = 32
 class Composed:
     subject: str
     raw: bytes
+    card_lines: tuple[str, ...] = ()  # as shown in a notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +88,7 @@ def _customer_mail(material: Material, head: Letterhead, templates: Templates, n
 
 def _is_new_person(material: Material) -> bool:
     """An answer to somebody nobody has confirmed carries nothing of what others wrote."""
-    to = {one.address.casefold() for one in material.row.recipients}
-    customer = material.outside.customer
-    return customer is None or customer.address.casefold() not in to
+    return bool(material.row.params.get("only_to_key"))
 
 
 def quote_of(answered: Shown, words: Translator, head: Letterhead) -> str:
@@ -190,7 +197,9 @@ def _notice(material: Material, head: Letterhead, templates: Templates, now: dat
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]
-    return _assembled(material, head, rendered, headers, _all_parts(material), now)
+    made = _assembled(material, head, rendered, headers, _all_parts(material), now)
+    shown = [view.card_title, *(f"{line.label}: {line.value}" for line in view.card)] if view.card else []
+    return replace(made, card_lines=tuple(shown))
 
 
 def _notice_sender(material: Material, head: Letterhead, words: Translator) -> str:
@@ -217,7 +226,7 @@ def _lead_thread(material: Material, head: Letterhead) -> list[tuple[str, object
     """A fixed first id per lead and user keeps all notices of a lead in one thread of the mail client."""
     if material.card is None:
         return []
-    root = f"<lead-{material.card.id}-{material.row.user_id}@{head.domain}>"
+    root = f"<{thread_root(head, material.card.id, material.row.user_id)}>"
     return [("In-Reply-To", root), ("References", root)]
 
 
