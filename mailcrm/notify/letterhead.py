@@ -4,11 +4,11 @@ import contextlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from email.headerregistry import Address as HeaderAddress
 
 from mailcrm.address import loop_marker, reply_address, return_path, sign_token
 from mailcrm.config import Config
 from mailcrm.mail import Address, Intent
+from mailcrm.notify.mime import mailboxes
 from mailcrm.notify.outbox import Outgoing
 from mailcrm.store.keyring import Keyring
 
@@ -88,17 +88,23 @@ def is_thread_root(ref: str) -> bool:
 
 def header_text(value: str, limit: int = 250) -> str:
     """A stranger's words made fit for a header: one line, nothing that controls."""
-    seen = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in value)
+    value = value[: 4 * limit]
+    seen = value if value.isprintable() else "".join(c if unicodedata.category(c)[0] != "C" else " " for c in value)
     return _SPACE.sub(" ", seen).strip()[:limit]
 
 
-def header_address(name: str, address: str) -> HeaderAddress:
-    """An address for a header; its domain in ASCII where that is possible."""
+def fit_mailbox(name: str, address: str) -> tuple[str, str]:
+    """Name and address for a header; the domain in ASCII where that is possible."""
     local, _, domain = header_text(address, 320).rpartition("@")
     if not domain.isascii():
         with contextlib.suppress(UnicodeError):
             domain = domain.encode("idna").decode("ascii")
-    return HeaderAddress(header_text(name, 120), local, domain)
+    return header_text(name, 120), f"{local}@{domain}"
+
+
+def mailbox(name: str, address: str) -> str:
+    """One address, written for a header."""
+    return mailboxes([fit_mailbox(name, address)])
 
 
 def called(who: Address) -> str:
