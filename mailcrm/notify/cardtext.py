@@ -31,7 +31,7 @@ def card_lines(card: Card, words: Translator) -> tuple[Line, ...]:
         Line(_("Customer"), card.partner_name + company),
         Line(_("Stage"), card.stages[words.locale]),
         Line(_("Value"), format_money(card.value, card.currency, words.locale) if card.value is not None else ""),
-        Line(_("Priority"), STARS[card.priority]),
+        Line(_("Priority"), STARS[card.priority] if card.priority else ""),
         Line(_("Owner"), card.owner_name or _("nobody yet")),
         Line(_("Next"), _next(card.next_activity, words) if card.next_activity else _("no activity planned")),
         Line(_("Also open"), "; ".join(f"{o.id} {o.title} ({o.stages[words.locale]})" for o in card.others)),

@@ -4,11 +4,10 @@
 from what was newly written and a quote of our own stored copy; it holds no staff address, no notice id, no token but its own.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime as rfc_date
 from urllib.parse import quote as percent
 from zoneinfo import ZoneInfo
@@ -20,27 +19,33 @@ from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.marker import MARKER
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
 from mailcrm.notify.files import File, is_executable, safe_filename
-from mailcrm.notify.letterhead import Letterhead, called, header_address, header_text, marker_of, token_address
+from mailcrm.notify.letterhead import (
+    Letterhead,
+    called,
+    fit_mailbox,
+    header_text,
+    mailbox,
+    marker_of,
+    thread_root,
+    token_address,
+)
 from mailcrm.notify.material import Card, Material, Reader, Shown
+from mailcrm.notify.mime import Part, mail_bytes, mailboxes, message_ids
+from mailcrm.notify.mime import words as words_of
 from mailcrm.notify.opening import Answer, answer_of, author_name, first_lines, heading, reason_line, warnings
 from mailcrm.notify.prose import bare_subject, html_of, quote, tidy
 from mailcrm.notify.render import Rendered, Templates
 
 MAX_TEXT = 60_000  # characters; mail clients clip HTML above about 100 KB
 MAX_REFERENCES = 32
+_TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+-]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
     subject: str
     raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    filename: str
-    content_type: str
-    content: bytes
+    card_lines: tuple[str, ...] = ()  # as shown in a notice
 
 
 def compose(material: Material, head: Letterhead, templates: Templates, now: datetime) -> Composed:
@@ -68,10 +73,10 @@ def _customer_mail(material: Material, head: Letterhead, templates: Templates, n
     from_address = card.sales_address or head.notify_address
     reply_to = token_address(head, material.row, Intent.REPLY, card.sales_address)
     headers = [
-        ("From", header_address(sender, from_address)),
+        ("From", mailbox(sender, from_address)),
         ("To", _people(material, "to")),
         ("Cc", _people(material, "cc")),
-        ("Reply-To", header_address(sender, reply_to)),
+        ("Reply-To", mailbox(sender, reply_to)),
         *_thread_headers(answered),
     ]
     return _assembled(material, head, rendered, headers, _all_parts(material), now)
@@ -79,9 +84,7 @@ def _customer_mail(material: Material, head: Letterhead, templates: Templates, n
 
 def _is_new_person(material: Material) -> bool:
     """An answer to somebody nobody has confirmed carries nothing of what others wrote."""
-    to = {one.address.casefold() for one in material.row.recipients}
-    customer = material.outside.customer
-    return customer is None or customer.address.casefold() not in to
+    return bool(material.row.params.get("only_to_key"))
 
 
 def quote_of(answered: Shown, words: Translator, head: Letterhead) -> str:
@@ -111,26 +114,34 @@ def _customer_subject(message: Shown, answered: Shown | None, card: Card) -> str
     return header_text(bare_subject(message.subject)) or header_text(card.title)
 
 
-def _people(material: Material, kind: str) -> Sequence[object]:
-    return [header_address(one.name, one.address) for one in material.row.recipients if one.kind == kind]
+def _people(material: Material, kind: str) -> str:
+    return mailboxes([fit_mailbox(one.name, one.address) for one in material.row.recipients if one.kind == kind])
 
 
-def _thread_headers(answered: Shown | None) -> list[tuple[str, object]]:
-    if answered is None or not answered.message_id:
+def _thread_headers(answered: Shown | None) -> list[tuple[str, str]]:
+    if answered is None or not _is_fit(answered.message_id):
         return []
     before = [ref for ref in answered.reference_ids if ref != answered.message_id][-MAX_REFERENCES:]
-    ids = [f"<{ref}>" for ref in (*before, answered.message_id) if _is_fit(ref)]
-    return [("In-Reply-To", ids[-1]), ("References", " ".join(ids))] if _is_fit(answered.message_id) else []
+    ids = [ref for ref in (*before, answered.message_id) if _is_fit(ref)]
+    return [("In-Reply-To", message_ids(ids[-1:])), ("References", message_ids(ids))]
 
 
 def _is_fit(ref: str) -> bool:
     return bool(ref) and ref.isascii() and ref.isprintable() and " " not in ref and len(ref) < 900
 
 
-def _all_parts(material: Material) -> list[_Part]:
+def _all_parts(material: Material) -> list[Part]:
     files = material.message.files if material.message else ()
     contents = material.contents or {}
-    return [_Part(safe_filename(f.filename), f.content_type, contents[f.id]) for f in files if f.id in contents]
+    return [
+        Part(safe_filename(f.filename), _fit_type(f.content_type), contents[f.id]) for f in files if f.id in contents
+    ]
+
+
+def _fit_type(content_type: str) -> str:
+    """A file travels as what it is, unless a mail client would take it for a part of the mail."""
+    is_fit = bool(_TYPE.match(content_type)) and not content_type.startswith(("multipart/", "message/", "text/"))
+    return content_type if is_fit else "application/octet-stream"
 
 
 # --- to staff -----------------------------------------------------------------------------------------------------------
@@ -183,14 +194,16 @@ def _notice(material: Material, head: Letterhead, templates: Templates, now: dat
         values["digest"] = material.row.params["digest"]
     rendered = templates.render(material.row.kind.value, reader.locale, values)
     headers = [
-        ("From", header_address(_notice_sender(material, head, words), head.notify_address)),
-        ("To", header_address(reader.name, reader.address)),
+        ("From", mailbox(_notice_sender(material, head, words), head.notify_address)),
+        ("To", mailbox(reader.name, reader.address)),
         ("Reply-To", _notice_reply_to(material, answer, head, words)),
         *_lead_thread(material, head),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]
-    return _assembled(material, head, rendered, headers, _all_parts(material), now)
+    made = _assembled(material, head, rendered, headers, _all_parts(material), now)
+    shown = [view.card_title, *(f"{line.label}: {line.value}" for line in view.card)] if view.card else []
+    return replace(made, card_lines=tuple(shown))
 
 
 def _notice_sender(material: Material, head: Letterhead, words: Translator) -> str:
@@ -200,24 +213,24 @@ def _notice_sender(material: Material, head: Letterhead, words: Translator) -> s
     return words.gettext("%(name)s via %(company)s") % {"name": called(Address(name, "")), "company": head.company}
 
 
-def _notice_reply_to(material: Material, answer: Answer, head: Letterhead, words: Translator) -> object:
+def _notice_reply_to(material: Material, answer: Answer, head: Letterhead, words: Translator) -> str:
     _ = words.gettext
     alias = material.card.sales_address if material.card else ""
     if answer.intent is None:
-        return header_address(head.notify_name, head.notify_address)
+        return mailbox(head.notify_name, head.notify_address)
     address = token_address(head, material.row, answer.intent, alias)
     if answer.intent == Intent.REPLY:
-        return header_address(_("Reply to %(name)s (customer)") % {"name": called(answer.to[0])}, address)
+        return mailbox(_("Reply to %(name)s (customer)") % {"name": called(answer.to[0])}, address)
     if answer.intent == Intent.NOTE:
-        return header_address(_("Internal note (stays inside)"), address)
-    return header_address(head.notify_name, address)
+        return mailbox(_("Internal note (stays inside)"), address)
+    return mailbox(head.notify_name, address)
 
 
-def _lead_thread(material: Material, head: Letterhead) -> list[tuple[str, object]]:
+def _lead_thread(material: Material, head: Letterhead) -> list[tuple[str, str]]:
     """A fixed first id per lead and user keeps all notices of a lead in one thread of the mail client."""
     if material.card is None:
         return []
-    root = f"<lead-{material.card.id}-{material.row.user_id}@{head.domain}>"
+    root = f"<{thread_root(head, material.card.id, material.row.user_id)}>"
     return [("In-Reply-To", root), ("References", root)]
 
 
@@ -231,8 +244,8 @@ def notice_view(material: Material, answer: Answer, reader: Reader, head: Letter
         locale=words.locale,
         marker=MARKER,
         subject=subject,
-        warnings=tuple(Said(line, html_of(line)) for line in warnings(material, words)),
-        first=tuple(Said(line, html_of(line)) for line in first_lines(material, head, words)),
+        warnings=tuple(Said(line, html_of(line, with_addresses=False)) for line in warnings(material, words)),
+        first=tuple(Said(line, html_of(line, with_addresses=False)) for line in first_lines(material, head, words)),
         note_address=note_address,
         note_href=f"mailto:{note_address}?subject={percent(subject)}" if note_address else "",
         heading=heading(material, head, words, _zone(reader, head)) or _arrived_heading(material, reader, head, words),
@@ -328,29 +341,16 @@ def _assembled(
     material: Material,
     head: Letterhead,
     rendered: Rendered,
-    headers: Sequence[tuple[str, object]],
-    parts: Sequence[_Part],
+    headers: Sequence[tuple[str, str]],
+    parts: Sequence[Part],
     now: datetime,
 ) -> Composed:
     subject = header_text(rendered.subject)
-    is_ascii = all(one.address.isascii() for one in material.row.recipients)
-    mail = EmailMessage(policy=SMTP if is_ascii else SMTPUTF8)
-    mail["Subject"] = subject
-    for name, value in headers:
-        if value:
-            mail[name] = value
-    mail["Date"] = rfc_date(now.astimezone(ZoneInfo(head.time_zone)))
-    mail["Message-ID"] = f"<{material.row.message_id}>"
-    mail["X-Mailcrm-Marker"] = marker_of(head, material.row)
-    mail.set_content(rendered.text, cte="quoted-printable")
-    mail.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
-    for part in parts:
-        _attach(mail, part)
-    return Composed(subject, mail.as_bytes())
-
-
-def _attach(mail: EmailMessage, part: _Part) -> None:
-    main, _, sub = part.content_type.partition("/")
-    is_opaque = main in ("multipart", "message", "text") or not sub or not part.content_type.isascii()
-    main, sub = ("application", "octet-stream") if is_opaque else (main, sub)
-    mail.add_attachment(part.content, maintype=main, subtype=sub, filename=part.filename)
+    written = [
+        ("Subject", words_of(subject)),
+        *((name, value) for name, value in headers if value),
+        ("Date", rfc_date(now.astimezone(ZoneInfo(head.time_zone)))),
+        ("Message-ID", f"<{material.row.message_id}>"),
+        ("X-Mailcrm-Marker", marker_of(head, material.row)),
+    ]
+    return Composed(subject, mail_bytes(written, rendered.text, rendered.html, parts))

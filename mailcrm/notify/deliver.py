@@ -11,7 +11,7 @@ import logging
 import queue
 import smtplib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,7 @@ from mailcrm.notify.leak import Forbidden, leak
 from mailcrm.notify.letterhead import Letterhead, letterhead, reply_token_of, sender_of
 from mailcrm.notify.material import Blobs, Material, read_material, with_contents
 from mailcrm.notify.outbox import (
+    Bytes,
     Outgoing,
     Patience,
     RecipientResult,
@@ -42,6 +43,7 @@ from mailcrm.notify.outbox import (
 from mailcrm.notify.relay import Answer, Relay, RelaySettings, is_too_large
 from mailcrm.notify.render import Templates
 from mailcrm.store.engine import Session, Store
+from mailcrm.store.keyring import Keyring
 
 log = logging.getLogger(__name__)
 GROUP = 20  # rows claimed, and results recorded, in one transaction
@@ -58,9 +60,9 @@ class DeliverSettings:
     connections: int = 2
 
 
-def deliver_settings(config: Config, keys: Mapping[int, bytes], process: str) -> DeliverSettings:
+def deliver_settings(config: Config, keyring: Keyring, process: str) -> DeliverSettings:
     patience = Patience(config.notify.late_hours, config.notify.give_up_hours)
-    head = letterhead(config, keys)
+    head = letterhead(config, keyring)
     return DeliverSettings(process, head, patience, config.relay.connections)
 
 
@@ -186,8 +188,8 @@ class Deliverer:
 
     def _record_made(self, session: Session, made: Sequence["_Made"]) -> None:
         now, domain = self._clock(), self._settings.head.domain
-        fine = [(one.row.id, one.mail.subject, one.mail.raw) for one in made if one.mail is not None and not one.fault]
-        mark_rendered(session, fine)
+        fine = [(one.row, one.mail) for one in made if one.mail is not None and not one.fault]
+        mark_rendered(session, [Bytes(row, mail.subject, mail.raw, mail.card_lines) for row, mail in fine])
         for one in made:
             if one.mail is None:
                 mark_unrendered(session, one.row, one.fault, now, domain)

@@ -3,7 +3,6 @@
 import email
 import email.errors
 import email.policy
-from email.message import EmailMessage
 
 LIMIT = 500
 
@@ -12,7 +11,7 @@ def excerpt(raw: bytes) -> str:
     """The first 500 characters of the first plain text part, "" where there is none that can be read."""
     try:
         mail = email.message_from_bytes(raw[:1_000_000], policy=email.policy.default)
-        part = mail.get_body(("plain",)) if isinstance(mail, EmailMessage) else None
+        part = mail.get_body(("plain",))
         text = part.get_content() if part is not None else ""
     except (LookupError, ValueError, TypeError, AttributeError, email.errors.MessageError):
         return ""  # a question without a quote is still a question

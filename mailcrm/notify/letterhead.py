@@ -3,21 +3,22 @@
 import contextlib
 import re
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
-from email.headerregistry import Address as HeaderAddress
 
 from mailcrm.address import loop_marker, reply_address, return_path, sign_token
 from mailcrm.config import Config
 from mailcrm.mail import Address, Intent
+from mailcrm.notify.mime import mailboxes
 from mailcrm.notify.outbox import Outgoing
+from mailcrm.store.keyring import Keyring
 
+_THREAD_ROOT = re.compile(r"lead-\d+-\d+@")
 _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """``keys`` are the signing secrets by id; ``key_id`` names the one that signs."""
+    """``key`` is the secret that signs, ``key_id`` its number in the keyring."""
 
     company: str
     locale: str
@@ -31,11 +32,11 @@ class Letterhead:
     attachment_bytes: int
     fixed_sender: str  # "" = a return-path per mail
     key_id: int
-    keys: Mapping[int, bytes]
+    key: bytes
 
 
-def letterhead(config: Config, keys: Mapping[int, bytes]) -> Letterhead:
-    """The letterhead of a configuration; the newest key signs."""
+def letterhead(config: Config, keyring: Keyring) -> Letterhead:
+    """The letterhead of a configuration; the current key signs."""
     return Letterhead(
         company=config.company.name,
         locale=config.company.locale,
@@ -48,14 +49,14 @@ def letterhead(config: Config, keys: Mapping[int, bytes]) -> Letterhead:
         reply_style=config.mail.reply_style,
         attachment_bytes=config.notify.attachment_megabytes * 1_000_000,
         fixed_sender=config.relay.fixed_sender if config.relay.envelope_sender == "fixed" else "",
-        key_id=max(keys),
-        keys=keys,
+        key_id=keyring.current_id,
+        key=keyring.current,
     )
 
 
 def token_address(head: Letterhead, row: Outgoing, intent: Intent, alias: str = "") -> str:
     """A reply address of this row; in plus style on ``alias``, the sales address of the lead."""
-    token = sign_token(row.id, intent, row.reply_nonce, head.key_id, head.keys[head.key_id])
+    token = sign_token(row.id, intent, row.reply_nonce, head.key_id, head.key)
     local, _, domain = alias.rpartition("@")
     if head.reply_style == "plus" and local:
         return reply_address(token, domain, "plus", local)
@@ -69,26 +70,41 @@ def reply_token_of(head: Letterhead, row: Outgoing, alias: str) -> str:
 
 def sender_of(head: Letterhead, row: Outgoing) -> str:
     """The return-path of this row's mail."""
-    return head.fixed_sender or return_path(row.id, row.reply_nonce, head.keys[head.key_id], head.domain)
+    return head.fixed_sender or return_path(row.id, row.reply_nonce, head.key, head.domain)
 
 
 def marker_of(head: Letterhead, row: Outgoing) -> str:
-    return loop_marker(row.id, row.reply_nonce, head.keys[head.key_id])
+    return loop_marker(row.id, row.reply_nonce, head.key)
+
+
+def thread_root(head: Letterhead, lead_id: int, user_id: int | None) -> str:
+    """The id that all notices about one lead to one user name first, so that their mail client keeps one thread."""
+    return f"lead-{lead_id}-{user_id}@{head.domain}"
+
+
+def is_thread_root(ref: str) -> bool:
+    return bool(_THREAD_ROOT.match(ref))
 
 
 def header_text(value: str, limit: int = 250) -> str:
     """A stranger's words made fit for a header: one line, nothing that controls."""
-    seen = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in value)
+    value = value[: 4 * limit]
+    seen = value if value.isprintable() else "".join(c if unicodedata.category(c)[0] != "C" else " " for c in value)
     return _SPACE.sub(" ", seen).strip()[:limit]
 
 
-def header_address(name: str, address: str) -> HeaderAddress:
-    """An address for a header; its domain in ASCII where that is possible."""
+def fit_mailbox(name: str, address: str) -> tuple[str, str]:
+    """Name and address for a header; the domain in ASCII where that is possible."""
     local, _, domain = header_text(address, 320).rpartition("@")
     if not domain.isascii():
         with contextlib.suppress(UnicodeError):
             domain = domain.encode("idna").decode("ascii")
-    return HeaderAddress(header_text(name, 120), local, domain)
+    return header_text(name, 120), f"{local}@{domain}"
+
+
+def mailbox(name: str, address: str) -> str:
+    """One address, written for a header."""
+    return mailboxes([fit_mailbox(name, address)])
 
 
 def called(who: Address) -> str:

@@ -11,12 +11,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, false, or_, select
+from sqlalchemy import BindParameter, Row, bindparam, false, select, union_all
 
+from mailcrm.address import address_key
 from mailcrm.mail import Address, NoticeKind
 from mailcrm.notify.excerpt import excerpt
 from mailcrm.notify.files import File, carried
-from mailcrm.notify.letterhead import Letterhead
+from mailcrm.notify.letterhead import Letterhead, is_thread_root
 from mailcrm.notify.outbox import Outgoing
 from mailcrm.notify.people import NOBODY_OUTSIDE, Outside, read_outside
 from mailcrm.store.engine import Session
@@ -92,6 +93,7 @@ class Shown:
     message_id: str
     reference_ids: tuple[str, ...]
     event: str
+    is_unconfirmed: bool = False
     files: tuple[File, ...] = ()
 
     @property
@@ -157,10 +159,10 @@ class Material:
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _company = partner.alias("company")
 _owner = user.alias("owner")
-_team_alias = (
-    select(alias.c.address).where(alias.c.team_id == lead.c.team_id).order_by(alias.c.id).limit(1).scalar_subquery()
-)
-_any_alias = select(alias.c.address).order_by(alias.c.id).limit(1).scalar_subquery()
+_sales = alias.alias("sales")
+_first_alias = select(_sales.c.address).order_by(_sales.c.id).limit(1)
+_team_alias = _first_alias.where(_sales.c.team_id == lead.c.team_id).correlate(lead).scalar_subquery()
+_any_alias = _first_alias.scalar_subquery()
 _LEADS = (
     select(
         lead,
@@ -220,17 +222,9 @@ _UNDELIVERED = (
     .where(outbox.c.id.in_(_IDS))
     .order_by(outbox_recipient.c.id)
 )
-_ANSWERED = (  # the notice's message where the answer was to a new person, else the customer's newest before this one
+_ANSWERED = (  # the newest first; who it goes to decides which
     select(message)
-    .where(
-        message.c.lead_id == bindparam("lead"),
-        message.c.kind == "email_in",
-        message.c.is_folded == false(),
-        or_(
-            message.c.id == select(outbox.c.message_row_id).where(outbox.c.id == bindparam("told")).scalar_subquery(),
-            message.c.is_unconfirmed == false(),
-        ),
-    )
+    .where(message.c.lead_id == bindparam("lead"), message.c.kind == "email_in", message.c.is_folded == false())
     .order_by(message.c.at.desc(), message.c.id.desc())
     .limit(20)
 )
@@ -243,6 +237,12 @@ _OUTSIDE_WORDS = (
     .order_by(message.c.id.desc())
     .limit(200)
 )
+_INSIDE_IDS = union_all(  # of notices, and of mails that staff wrote to us
+    select(outbox.c.message_id).where(outbox.c.lead_id == bindparam("lead"), outbox.c.user_id.is_not(None)),
+    select(message.c.message_id).where(
+        message.c.lead_id == bindparam("lead"), message.c.kind.in_(("email_out", "note"))
+    ),
+)
 _STAFF = select(user_address.c.key)
 
 
@@ -252,7 +252,7 @@ def read_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material,
     messages = _messages(session, [row.message_row_id for row in rows])
     outside = read_outside(session, _unique([row.lead_id for row in rows]))
     users = _users(session, [row.user_id for row in rows] + [row.actor_user_id for row in rows])
-    arrived = _arrived(session, [row.inbound_id for row in rows if row.kind in _ABOUT_ARRIVED])
+    arrived = _arrived(session, [row.inbound_id for row in rows if _is_about_arrived(row)])
     undelivered = _undelivered(session, [row.params.get("outbox_id") for row in rows if row.kind == NoticeKind.FAILED])
     made = [
         Material(
@@ -270,7 +270,9 @@ def read_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material,
     return tuple(_for_customer(session, one) if one.row.kind == NoticeKind.CUSTOMER_REPLY else one for one in made)
 
 
-_ABOUT_ARRIVED = (NoticeKind.HELD, NoticeKind.ADMIN, NoticeKind.LOOP)
+def _is_about_arrived(row: Outgoing) -> bool:
+    """Whether it tells of a mail that is not in the chatter of a lead."""
+    return row.kind in (NoticeKind.HELD, NoticeKind.ADMIN, NoticeKind.LOOP) or row.message_row_id is None
 
 
 def with_contents(material: Material, blobs: Blobs, head: Letterhead) -> Material:
@@ -350,6 +352,7 @@ def _shown(row: _AnyRow, files: tuple[File, ...] = ()) -> Shown:
         message_id=row.message_id,
         reference_ids=tuple(row.reference_ids),
         event=row.event,
+        is_unconfirmed=row.is_unconfirmed,
         files=files,
     )
 
@@ -388,19 +391,27 @@ def _undelivered(session: Session, outbox_ids: Sequence[int | None]) -> dict[int
 
 def _for_customer(session: Session, material: Material) -> Material:
     row = material.row
-    told = row.params.get("outbox_id")
-    before = session.execute(_ANSWERED, {"lead": row.lead_id, "told": told}).all()
-    candidates = [_shown(one) for one in before]
-    to = {one.address.casefold() for one in row.recipients}
-    by_them = [one for one in candidates if one.author.address.casefold() in to]
-    answered = next(iter(by_them or candidates), None)
+    before = [_shown(one) for one in session.execute(_ANSWERED, {"lead": row.lead_id}).all()]
+    answered = _answered(before, row)
     notes = tuple(n.text or n.new_text for n in session.execute(_NOTES, {"lead": row.lead_id}).all())
     words = session.execute(_OUTSIDE_WORDS, {"lead": row.lead_id}).all()
     known = "\n".join(
         part for w in words for part in (w.subject, w.text, w.new_text, _addresses(w.to), _addresses(w.cc))
     )
     staff = tuple(session.execute(_STAFF).scalars())
+    if answered is not None:
+        inside = set(session.execute(_INSIDE_IDS, {"lead": row.lead_id}).scalars())
+        outside_ids = tuple(ref for ref in answered.reference_ids if ref not in inside and not is_thread_root(ref))
+        answered = replace(answered, reference_ids=outside_ids)
     return replace(material, answered=answered, guarded=Guarded(staff, notes, known))
+
+
+def _answered(before: Sequence[Shown], row: Outgoing) -> Shown | None:
+    """The newest mail of somebody it goes to; else of anybody confirmed, but nothing of others for a new person."""
+    to = {address_key(one.address) for one in row.recipients}
+    by_them = [one for one in before if address_key(one.author.address) in to]
+    others = [] if row.params.get("only_to_key") else [one for one in before if not one.is_unconfirmed]
+    return next(iter(by_them or others), None)
 
 
 def _addresses(people: Sequence[Mapping[str, str]]) -> str:

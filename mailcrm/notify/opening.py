@@ -143,8 +143,9 @@ _TELLERS = {
 def author_name(material: Material, head: Letterhead) -> str:
     """The person behind the notice, or "" where none stands behind it."""
     kind = material.row.kind
-    if kind == NoticeKind.MESSAGE and material.message is not None:
-        return called(material.message.author)
+    if kind == NoticeKind.MESSAGE:
+        shown = material.message or material.arrived
+        return called(shown.author) if shown else ""
     if kind in (NoticeKind.NOTE, NoticeKind.SENT, NoticeKind.ASSIGNED):
         if material.actor is not None:
             return material.actor.name

@@ -23,6 +23,7 @@ from mailcrm.notify.people import read_people
 from mailcrm.notify.recipients import Notice, recipients
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import inbound, message, message_ref, outbox, outbox_recipient
+from mailcrm.store.upsert import insert_ignore
 
 LEASE = timedelta(minutes=30)  # longer than a group of mails at the slowest peer
 RENDER_TRIES = 5
@@ -32,10 +33,6 @@ QUESTIONS_PER_DAY = 10  # to one user
 _ADD = {
     "sqlite": sqlite.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id, outbox.c.dedupe_key),
     "postgresql": postgresql.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id, outbox.c.dedupe_key),
-}
-_ADD_REF = {
-    "sqlite": sqlite.insert(message_ref).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(message_ref).on_conflict_do_nothing(),
 }
 _ADD_RECIPIENT = insert(outbox_recipient)
 _CARRIED_BY = update(message).where(message.c.id == bindparam("b_message")).values(outbox_id=bindparam("b_outbox"))
@@ -118,7 +115,7 @@ _KEPT = (
     "reason",
     "detail",
     "outbox_id",
-    "also_team_ids",
+    "only_to_key",
 )
 
 
@@ -137,7 +134,7 @@ def _dedupe_key(event: Event, notice: Notice, now: datetime) -> str:
             return f"admin:{event.inbound_id}:{who}"
         case NoticeKind.ASSIGNED:
             return f"assigned:{event.lead_id}:{who}:{event.message_id or now.isoformat()}"
-    return f"{notice.kind}:{event.message_id}:{who}"
+    return f"{notice.kind}:{event.message_id or f'inbound {event.inbound_id}'}:{who}"
 
 
 def add(session: Session, drafts: Sequence[_Draft], now: datetime) -> dict[str, int]:
@@ -172,8 +169,7 @@ def _remember_ids(session: Session, leaving: Sequence[tuple[int, _Draft]]) -> No
         for _, draft in leaving
         if draft.event.lead_id is not None
     ]  # fmt: skip
-    if refs:
-        session.execute(_ADD_REF[session.dialect.name], refs)
+    insert_ignore(session, message_ref, refs)
     for row_id, draft in leaving:
         if draft.notice.kind == NoticeKind.CUSTOMER_REPLY:
             session.execute(_CARRIED_BY, {"b_message": draft.event.message_id, "b_outbox": row_id})
@@ -301,13 +297,31 @@ def take_back(session: Session, process: str, now: datetime) -> int:
 _STORE_BYTES = (
     update(outbox)
     .where(outbox.c.id == bindparam("b_id"), outbox.c.bytes.is_(None))
-    .values(bytes=bindparam("b_bytes"), subject=bindparam("b_subject"))
+    .values(bytes=bindparam("b_bytes"), subject=bindparam("b_subject"), params=bindparam("b_params"))
 )
 
 
-def mark_rendered(session: Session, rendered: Sequence[tuple[int, str, bytes]]) -> None:
-    """Store subject and bytes of mails rendered for the first time; they never change afterwards."""
-    rows = [{"b_id": row_id, "b_subject": subject[:1000], "b_bytes": raw} for row_id, subject, raw in rendered]
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A mail as made. ``card_lines`` are kept with the row: an answer that holds one of them does not leave."""
+
+    row: Outgoing
+    subject: str
+    raw: bytes
+    card_lines: tuple[str, ...] = ()
+
+
+def mark_rendered(session: Session, rendered: Sequence[Bytes]) -> None:
+    """Store subject and bytes of mails made for the first time; they never change afterwards."""
+    rows = [
+        {
+            "b_id": one.row.id,
+            "b_subject": one.subject[:1000],
+            "b_bytes": one.raw,
+            "b_params": {**one.row.params, **({"card_lines": list(one.card_lines)} if one.card_lines else {})},
+        }
+        for one in rendered
+    ]
     if rows:
         session.execute(_STORE_BYTES, rows)
 
@@ -341,9 +355,10 @@ class Patience:
     give_up_hours: int = 48
 
 
+_IS_PENDING = or_(outbox_recipient.c.state == "queued", outbox_recipient.c.state == "deferred")
 _SET_RECIPIENT = (
     update(outbox_recipient)
-    .where(outbox_recipient.c.id == bindparam("b_id"), outbox_recipient.c.state.in_(("queued", "deferred")))
+    .where(outbox_recipient.c.id == bindparam("b_id"), _IS_PENDING)
     .values(state=bindparam("b_state"), code=bindparam("b_code"), text=bindparam("b_text"), at=bindparam("b_at"))
 )
 _SET_ROW = (
@@ -483,7 +498,7 @@ def drop(session: Session, outbox_id: int, by_user_id: int, now: datetime) -> bo
     if row is None or row.state not in ("held", "queued"):
         return False
     _change(session, outbox_id, {**row.params, "dropped_by": by_user_id}, "dropped")
-    pending = and_(outbox_recipient.c.outbox_id == outbox_id, outbox_recipient.c.state.in_(("queued", "deferred")))
+    pending = and_(outbox_recipient.c.outbox_id == outbox_id, _IS_PENDING)
     session.execute(update(outbox_recipient).where(pending).values(state="dropped", at=now))
     return True
 

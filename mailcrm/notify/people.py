@@ -96,10 +96,8 @@ _COPIES = (
     )
     .order_by(participant.c.id)
 )
-_NEW_PERSON = (  # the one whom the answered notice named: nobody else gets that answer
-    select(message.c.author_name, message.c.author_address)
-    .join_from(outbox, message, message.c.id == outbox.c.message_row_id)
-    .where(outbox.c.id == bindparam("outbox"), message.c.is_unconfirmed)
+_ONE_PARTICIPANT = select(participant.c.name, participant.c.address).where(
+    participant.c.lead_id == _LEAD, participant.c.key == bindparam("key")
 )
 
 
@@ -165,10 +163,9 @@ def _deputy(session: Session, owner_id: int, now: datetime) -> Person | None:
 
 
 def _outside(session: Session, event: Event) -> tuple[Address | None, tuple[Address, ...]]:
-    if event.outbox_id is not None:
-        new_person = session.execute(_NEW_PERSON, {"outbox": event.outbox_id}).first()
-        if new_person:
-            return Address(new_person[0], new_person[1]), ()
+    if event.only_to_key:  # a new person: nobody else gets that answer
+        one = session.execute(_ONE_PARTICIPANT, {"lead": event.lead_id, "key": event.only_to_key}).first()
+        return (Address(one.name, one.address) if one else Address("", event.only_to_key)), ()
     outside = read_outside(session, [event.lead_id or 0]).get(event.lead_id or 0, NOBODY_OUTSIDE)
     return outside.customer, outside.copies
 

@@ -8,28 +8,32 @@ from mailcrm.mail import Address
 
 _LINK = re.compile(r"https?://[^\s<>\"'\]]+[^\s<>\"'\].,;:!?)]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PREFIX = re.compile(r"\A\s*(?:re|vs|sv|aw|antw|fw|fwd|vl|wg|tr|ref|odp)(?:\[\d+\])?\s*:\s*", re.IGNORECASE)
-_NOTHING_NEW = re.compile(r"\n{3,}")
+_MANY_BLANK = re.compile(r"\n{3,}")
 
 
-def html_of(text: str) -> Markup:
-    """Text as HTML: escaped first, then web and mail addresses made into links, line breaks kept."""
+def html_of(text: str, *, with_addresses: bool = True) -> Markup:
+    """Text as HTML: escaped first, then web and mail addresses made into links, line breaks kept.
+
+    Without addresses where a click on one would write past us to a customer.
+    """
     parts: list[Markup] = []
     end = 0
     for found in _LINK.finditer(text):
-        parts += [escape(text[end : found.start()]), _link(found[0])]
+        parts += [escape(text[end : found.start()]), _link(found[0], with_addresses)]
         end = found.end()
     parts.append(escape(text[end:]))
     return Markup("").join(parts).replace("\n", Markup("<br>\n"))
 
 
-def _link(target: str) -> Markup:
-    href = target if target.lower().startswith("http") else f"mailto:{target}"
-    return Markup('<a href="{}">{}</a>').format(href, target)
+def _link(target: str, with_addresses: bool) -> Markup:
+    if target.lower().startswith("http"):
+        return Markup('<a href="{0}">{0}</a>').format(target)
+    return Markup('<a href="mailto:{0}">{0}</a>').format(target) if with_addresses else escape(target)
 
 
 def tidy(text: str) -> str:
     """Without blank lines at the ends or more than two in a row, and with one kind of line end."""
-    return _NOTHING_NEW.sub("\n\n", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return _MANY_BLANK.sub("\n\n", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def quote(text: str) -> str:

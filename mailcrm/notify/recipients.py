@@ -65,8 +65,8 @@ def recipients(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
 
 
 def _message_in(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
-    tied = [*_responsible(people), *_all("also_team", people.also_teams)]
-    tied += [*_all("mentioned", people.mentioned), *_all("follower", people.followers)]
+    responsible = [*_responsible(people), *_all("also_team", people.also_teams)] or _all("manager", people.managers)
+    tied = [*responsible, *_all("mentioned", people.mentioned), *_all("follower", people.followers)]
     return _notices(NoticeKind.MESSAGE, event, tied)
 
 
@@ -135,7 +135,7 @@ def _responsible(people: LeadPeople) -> list[_Tied]:
     owner = _all("owner", _one(people.owner))
     if owner:
         return [*owner, *_deputy(people)]
-    return _all("team", people.team) or _all("manager", people.managers)
+    return _all("team", people.team)
 
 
 def _deputy(people: LeadPeople) -> list[_Tied]:
