@@ -78,7 +78,8 @@ async def start_smtp(
     """
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # below that aiosmtpd writes every address
     admission = Admission(settings.admission, accepts, is_known_local_part, spool.free_bytes)
-    listener = _Listener(settings, spool, admission, now, connections or Connections())
+    everybody = Connections() if connections is None else connections
+    listener = _Listener(settings, spool, admission, now, everybody)
     loop = asyncio.get_running_loop()
     return await loop.create_server(
         lambda: MailSMTP(listener, loop), settings.host, settings.port, backlog=512, reuse_address=True
