@@ -108,6 +108,7 @@ class _Scan:
         self.result = [NEW] * len(lines)
         self.at = 0
         self.in_signature = False
+        self.delimiters = 0
 
     def kinds(self) -> list[SegmentKind]:
         while self.at < len(self.lines):
@@ -127,7 +128,7 @@ class _Scan:
             pass
         elif self._is_footer():
             self._mark(len(self.lines), FOOTER)
-        elif _is_delimiter(line) and _is_signature_start(self.lines, self.at, self._signature_limit()):
+        elif _is_delimiter(line) and self._signature_begins():
             self._mark(self.at + 1, SIGNATURE)
             self.in_signature = True
         elif self.at < 12 and _is_banner(line):
@@ -204,6 +205,11 @@ class _Scan:
             return False
         below = " ".join(self.lines[self.at + 1 : self.at + 4])[:400].casefold()
         return any(phrase in below for phrase in LIST_FOOTERS)
+
+    def _signature_begins(self) -> bool:
+        """Only the first delimiters are looked at: each look costs some lines, and many of them are a table or an attack."""
+        self.delimiters += 1
+        return self.delimiters <= 20 and _is_signature_start(self.lines, self.at, self._signature_limit())
 
     def _signature_limit(self) -> int:
         """Where a signature beginning here must end: before the next quote."""

@@ -19,6 +19,7 @@ from mailcrm.subject import base_subject
 
 _MOST_RECIPIENTS = 200
 _LOOKED_AT = 20_000
+_LONGEST_FOR_PATTERNS = 256 * 1024  # its patterns run over every line
 _ACTIONS = frozenset("failed delayed delivered relayed expanded".split())
 _ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]]{1,64}@[^\s<>\"'(),:;@\[\]]{1,255}")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
@@ -216,6 +217,8 @@ def _second_opinion(message: Message, headers: Headers, text: str) -> tuple[Repo
     named = [word.strip("<>,; ") for word in headers.first("x-failed-recipients").replace(",", " ").split()]
     if addresses := [address for address in named if "@" in address]:
         return tuple(_prose_recipient(address, text, headers) for address in addresses)
+    if len(text) > _LONGEST_FOR_PATTERNS:
+        return ()
     try:
         temporary, permanent = all_failures(message)
     except Exception:  # noqa: BLE001 - its detectors assume well-formed mails; a second opinion may be missing

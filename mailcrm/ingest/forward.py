@@ -49,10 +49,7 @@ def forwarded(
 
 def _unquoted(line: str) -> str:
     """Some programs forward with ``>`` before every line."""
-    while is_quoted(line):
-        line = line.lstrip(" \t\xa0")[1:]
-        line = line.removeprefix(" ")
-    return line
+    return line.lstrip(" \t\xa0>＞") if is_quoted(line) else line
 
 
 def _starts(lines: list[str], is_forward: bool) -> list[tuple[int, Block]]:

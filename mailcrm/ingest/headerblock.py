@@ -13,7 +13,7 @@ from mailcrm.ingest.phrases import FORWARDED, LABELS, ORIGINAL, WROTE
 
 _LONGEST_LABEL = 34
 _LONGEST_LINE = 2_000
-_MOST_COLONS = 60
+_MOST_COLONS = 24
 _MOST_LINES = 24  # a block with long recipient lists, wrapped
 _MOST_CONTINUED = 6
 _WROTE_ENDS = tuple(f" {word}" for word in WROTE)
@@ -118,6 +118,8 @@ def _one_line(line: str) -> dict[str, str]:
     marks: list[tuple[str, int, int]] = []
     for colon in [place for place, char in enumerate(text) if char == ":"][:_MOST_COLONS]:
         found = _label_before(text, colon)
+        if not marks and (found is None or found[0] != "from"):
+            return {}
         if found and (marks or found[0] == "from") and found[0] not in {mark[0] for mark in marks}:
             marks.append((found[0], found[1], colon))
     fields: dict[str, str] = {}

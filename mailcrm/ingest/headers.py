@@ -16,7 +16,7 @@ from email.utils import getaddresses
 from mailcrm.ingest.charset import clean_text, decode
 from mailcrm.mail import Address
 
-_LONGEST_VALUE = 100_000
+_LONGEST_VALUE = 50_000
 _MOST_ADDRESSES = 2_000
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 _ID = re.compile(r"<([^<>\s]{1,500})>")

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """Bytes to ParsedMail; never raises, whatever comes. What is wrong with a mail becomes a defect in words.
 
 mail-parser reads addresses, date and defects; it lives and dies in this file. It is handed the standard library's
@@ -33,7 +34,7 @@ from mailcrm.subject import base_subject, is_forward_subject
 MARKER_HEADER = "X-Mailcrm-Marker"
 
 _MOST_REFERENCES = 32
-_STUBBED = 16 * 1024  # leaves above this are not shown to mail-parser
+_STUBBED = 16 * 1024  # leaves above this are not shown to mail-parser, nor are attached mails
 
 
 def parse(raw: bytes, envelope: Envelope) -> ParsedMail:
@@ -86,7 +87,9 @@ def _read(
     if html_raw and not html:
         defects.append("HTML too large or too deep to show")
     report = _report(report_message, headers, text, subject, envelope)
-    fields = _fields(message, headers, leaves, defects)  # empties large leaves: last reader of the tree
+    attachments = attachments_of(bodies.attached, html_raw, kept_out, rest)
+    attached = attached_mails(leaves)
+    fields = _fields(message, headers, leaves, defects)  # empties leaves, so it is the last reader of the tree
     _note_missing(headers, ids, fields.from_, text, html_raw, defects)
     mail = ParsedMail(
         content_key=content_key(raw, ids, fields.from_, date_raw, leaves, kept_out + rest),
@@ -110,8 +113,8 @@ def _read(
         html_raw=html_raw,
         new_text=new,
         segments=parts,
-        attachments=attachments_of(bodies.attached, html_raw, kept_out, rest),
-        forwarded=forwarded(text, attached_mails(leaves), is_forward=is_forward, subject=bare_subject),
+        attachments=attachments,
+        forwarded=forwarded(text, attached, is_forward=is_forward, subject=bare_subject),
         auth=auth_results(headers),
         list_ids=_list_ids(headers),
         has_one_click_unsubscribe="list-unsubscribe-post" in headers,
@@ -144,12 +147,11 @@ class _Fields:
 def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: list[str]) -> _Fields:
     """What mail-parser reads; the standard library beside it where mail-parser gives nothing or loses letters."""
     for leaf in leaves:
-        if len(leaf.data) > _STUBBED and isinstance(leaf.part.get_payload(), str):
+        if len(leaf.data) > _STUBBED or isinstance(leaf.part.get_payload(), list):
             leaf.part.set_payload("")
-    del message["received"]  # read already; its clauses are a third of mail-parser's time and nothing we use
     parser = None
     try:
-        parser = mailparser.MailParser(message)
+        parser = mailparser.MailParser(_shown(message, headers))
         defects += sorted(str(category) for category in parser.defects_categories)
     except Exception as fault:  # noqa: BLE001 - hostile input may break it anywhere; the fallback reads the same fields
         defects.append(f"mail-parser: {type(fault).__name__}")
@@ -170,6 +172,24 @@ def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: lis
         cc=boxes("cc"),
         date=_date(parser.date if parser else None, headers.first("date")),
     )
+
+
+_SHOWN = frozenset(
+    "from to cc reply-to date mime-version content-type content-transfer-encoding content-disposition".split()
+)
+_LONGEST_SHOWN = 20_000
+
+
+def _shown(message: Message, headers: Headers) -> Message:
+    """The mail with the fields that mail-parser is asked about; it takes half a second and more over some of the others."""
+    shown = Message()
+    for name, value in headers.fields:
+        if name in _SHOWN and len(value) <= _LONGEST_SHOWN:
+            shown.set_raw(name, value)
+    shown.set_payload(message.get_payload())
+    shown.defects = message.defects
+    shown.preamble, shown.epilogue = message.preamble, message.epilogue
+    return shown
 
 
 def _date(found: object, written: str) -> datetime | None:

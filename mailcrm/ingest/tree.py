@@ -18,7 +18,10 @@ _MOST_HEADER_LINES = 1_000
 _MOST_PARTS = 1_000
 _DEEPEST = 20
 _MOST_CONTAINERS = 100  # "multipart/" and "message/" in the whole mail; nested ones cost the parser depth times lines
+_MOST_WORK = 3_000_000  # containers times lines
+_SCANNED = 2_000_000  # above this, what is inside the parts is not searched for faults
 _LONGEST_NAME = 200
+_LONG_FIELD = re.compile(rb"(?im)^(content-(?:type|disposition):(?:[^\r\n]|\r?\n[ \t]){3000})(?:[^\r\n]|\r?\n[ \t])+")
 
 
 @dataclass(slots=True)
@@ -41,9 +44,11 @@ def guarded_tree(raw: bytes, defects: list[str]) -> tuple[Message, bytes]:
     if len(lines) > _MOST_HEADER_LINES:
         defects.append("too many header lines")
         head = b"".join(lines[:_MOST_HEADER_LINES]) + b"\r\n"
-        raw = head + rest
-    folded = raw.lower() if len(raw) < 2_000_000 else raw
-    if folded.count(b"multipart/") + folded.count(b"message/rfc822") > _MOST_CONTAINERS:
+    head, rest = _shortened(head), _shortened(rest) if len(rest) < _SCANNED else rest
+    raw = head + rest
+    folded = raw.lower() if len(raw) < _SCANNED else raw
+    containers = folded.count(b"multipart/") + folded.count(b"message/rfc822")
+    if containers > _MOST_CONTAINERS or (containers > 30 and containers * raw.count(b"\n") > _MOST_WORK):
         defects.append("too many nested parts")
         return email.message_from_bytes(_without_type(head)), rest
     kept = b""
@@ -52,6 +57,11 @@ def guarded_tree(raw: bytes, defects: list[str]) -> tuple[Message, bytes]:
         raw, kept = raw[:cut], raw[cut:]
         defects.append("too many parts")
     return email.message_from_bytes(raw), kept
+
+
+def _shortened(data: bytes) -> bytes:
+    """Content fields cut where no honest one goes on: their parameters cost the parser the square of their number."""
+    return _LONG_FIELD.sub(rb"\1", data) if len(data) > 4_000 else data
 
 
 def _without_type(head: bytes) -> bytes:
