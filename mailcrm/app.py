@@ -116,7 +116,9 @@ def prepare_data_dir(config: Config) -> None:
     """Make the data folder private; refuse a network file system for SQLite, which would corrupt it."""
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if config.database_url.startswith("sqlite") and _file_system(config.data_dir) in _NETWORK_FILE_SYSTEMS:
-        raise ConfigError([f"storage.data_dir: {config.data_dir} is on a network file system; SQLite needs a local disk"])
+        raise ConfigError(
+            [f"storage.data_dir: {config.data_dir} is on a network file system; SQLite needs a local disk"]
+        )
 
 
 def _file_system(path: Path) -> str:
@@ -261,7 +263,7 @@ class Daemon:
     async def _until_stopped(self) -> None:
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
-        with contextlib.suppress(ValueError, NotImplementedError):  # not in the main thread: stop() is called instead
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):  # not in the main thread: stop() is called instead
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stopped.set)
         while not self._stopping.is_set() and not stopped.is_set():
@@ -271,7 +273,9 @@ class Daemon:
 
     # threads
 
-    def _thread(self, stack: contextlib.AsyncExitStack, name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
+    def _thread(
+        self, stack: contextlib.AsyncExitStack, name: str, run: Callable[[], None], stop: Callable[[], None]
+    ) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -286,7 +290,7 @@ class Daemon:
         base = self.base
         settings = deliver_settings(base.config, base.keyring, node_name())
         relay = relay_settings(base.config)
-        deliverer = Deliverer(base.store, settings, base.now, base.blobs, lambda: SmtpRelay(relay))
+        deliverer = Deliverer(base.store, settings, base.now, base.blobs.read, lambda: SmtpRelay(relay))
         stack.push_async_callback(asyncio.to_thread, deliverer.close)
         self._thread(stack, "deliver", deliverer.run, deliverer.stop)
         return deliverer
@@ -304,7 +308,7 @@ class Daemon:
             try:
                 if not worker.run_batch():
                     self.base.spool.wait(_BATCH_SECONDS)
-            except Exception:  # noqa: BLE001 -- the worker loop: what was claimed is taken back below
+            except Exception:  # the worker loop: what was claimed is taken back here
                 log.exception("a batch stopped short and is taken up again")
                 self.base.spool.give_back_mine()
                 self._stopping.wait(_BATCH_SECONDS)
@@ -319,10 +323,16 @@ class Daemon:
         """Every periodic job there is."""
         base = self.base
         return (
-            Job("digests", 20.0, lambda: digest.send_due(base.store, base.now(), base.config) and desk.wake()),
+            Job("digests", 20.0, lambda: self._send_digests(desk)),
             Job("spool of dead processes", 30.0, base.spool.take_back_dead),
             Job("retention", 6 * 3600.0, lambda: keep_retention(desk)),
         )
+
+    def _send_digests(self, desk: Desk) -> None:
+        config = self.base.config
+        rules = digest.Rules(config.digest.latest, config.routing.unanswered_hours)
+        if digest.send_due(self.base.store, self.base.now(), rules, config.mail.domains[0]):
+            desk.wake()
 
     # listeners
 
@@ -330,7 +340,9 @@ class Daemon:
         config, connections = self.base.config, Connections()
         domains = frozenset(config.mail.domains)
         known = KnownAddresses(self.base.store, address_key(config.notify_address))
-        server = await start_smtp(smtp_settings(config), self.base.spool, domains.__contains__, known, self.base.now, connections)
+        server = await start_smtp(
+            smtp_settings(config), self.base.spool, domains.__contains__, known, self.base.now, connections
+        )
 
         async def end() -> None:
             server.close()
@@ -350,7 +362,9 @@ class Daemon:
         except OSError as e:
             listener.close()
             raise ConfigError([f"web: cannot listen on {config.web.host}:{config.web.port}: {e.strerror}"]) from e
-        server = _Uvicorn(uvicorn.Config(build(desk), loop="none", log_level="warning", access_log=False, server_header=False))
+        server = _Uvicorn(
+            uvicorn.Config(build(desk), loop="none", log_level="warning", access_log=False, server_header=False)
+        )
         task = asyncio.create_task(server.serve(sockets=[listener]))
 
         async def end() -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from aiosmtpd.smtp import SMTP, Envelope, Session as SmtpSession
+from aiosmtpd.smtp import SMTP, Envelope
+from aiosmtpd.smtp import Session as SmtpSession
 from sqlalchemy import func, select, update
 
 from mailcrm.config import Mail
@@ -181,7 +182,11 @@ def _fill_lead(
     session.execute(update(lead).where(lead.c.id == lead_id).values(waiting))
     stage = all_stages(session)[sample.stage]
     move_to_stage(session, lead_id, stage.id, users.get(sample.owner), at)
-    values = {"expected_revenue": Decimal(sample.revenue), "priority": sample.stars, "probability": 10 * (sample.stage + 1)}
+    values = {
+        "expected_revenue": Decimal(sample.revenue),
+        "priority": sample.stars,
+        "probability": 10 * (sample.stage + 1),
+    }
     set_fields(session, lead_id, values, users.get(sample.owner), at)
     if sample.activity and sample.owner:
         type_, days, text = sample.activity.split(":")

@@ -36,7 +36,9 @@ def configuration_faults(config: Config) -> list[str]:
     if not config.web.public_url:
         faults.append("web.public_url: required, so that links in mails lead to the page")
     if address_key(config.notify_address).rpartition("@")[2] not in config.mail.domains:
-        faults.append(f"mail.notify_address: {config.notify_address} is not at one of mail.domains; answers to it would be lost")
+        faults.append(
+            f"mail.notify_address: {config.notify_address} is not at one of mail.domains; answers to it would be lost"
+        )
     return faults
 
 
@@ -48,7 +50,9 @@ def warnings(config: Config) -> list[str]:
             'security.unproven_staff = "token_is_enough": whoever has seen a reply address can write as that salesperson'
         )
     elif not config.security.authserv_ids:
-        said.append("security.authserv_ids is empty: no salesperson's mail can be proven, every reply will be held and asked about")
+        said.append(
+            "security.authserv_ids is empty: no salesperson's mail can be proven, every reply will be held and asked about"
+        )
     if config.smtp.host not in ("127.0.0.1", "::1", "localhost") and not config.smtp.tls_certificate:
         said.append("smtp listens beyond this machine without a certificate: STARTTLS is not offered")
     if config.relay.password_file and config.relay.tls == "none":

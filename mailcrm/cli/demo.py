@@ -40,15 +40,23 @@ class _HostPort(click.ParamType[Place]):
 
 
 @click.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("var"), show_default=True, help="Everything it writes.")
-@click.option("--smtp", "smtp_at", type=_HostPort(), default="127.0.0.1:8025", show_default=True, help="Where it receives mail.")
-@click.option("--web", "web_at", type=_HostPort(), default="127.0.0.1:8000", show_default=True, help="Where the page is.")
-@click.option("--relay", "relay_at", type=_HostPort(), help="Hand outgoing mail to this SMTP server instead of catching it.")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), default=Path("var"), show_default=True, help="Everything it writes."
+)
+@click.option(
+    "--smtp", "smtp_at", type=_HostPort(), default="127.0.0.1:8025", show_default=True, help="Where it receives mail."
+)
+@click.option(
+    "--web", "web_at", type=_HostPort(), default="127.0.0.1:8000", show_default=True, help="Where the page is."
+)
+@click.option(
+    "--relay", "relay_at", type=_HostPort(), help="Hand outgoing mail to this SMTP server instead of catching it."
+)
 @click.option("--database", default="", help="An SQLAlchemy URL, such as postgresql://user@host/name; default: SQLite.")
-@click.option("--json", "as_json", is_flag=True, help="Once everything answers, print one line of JSON that describes it.")
-def demo(
-    data_dir: Path, smtp_at: Place, web_at: Place, relay_at: Place | None, database: str, as_json: bool
-) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="Once everything answers, print one line of JSON that describes it."
+)
+def demo(data_dir: Path, smtp_at: Place, web_at: Place, relay_at: Place | None, database: str, as_json: bool) -> None:
     """Run mailcrm with sample people, partners and leads. Nothing leaves this machine.
 
     Outgoing mail is caught and shown on the page, unless --relay names a server. The configuration is written to
@@ -73,7 +81,9 @@ class _Wanted:
 
 async def _run(wanted: _Wanted) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        relay = wanted.relay or await stack.enter_async_context(sample.development_relay("127.0.0.1", 0))
+        relay = wanted.relay
+        if relay is None:
+            relay = await stack.enter_async_context(sample.development_relay("127.0.0.1", 0))
         wanted = replace(wanted, web=_free(wanted.web))
         config = _write_config(wanted, relay)
         stack.enter_context(app.sole_writer(config))
@@ -141,7 +151,9 @@ def _api_key(base: app.Foundation, path: Path) -> str:
     key = new_key()
 
     def add(session: Session) -> None:
-        manager = session.execute(select(user.c.id).where(user.c.role == "manager").order_by(user.c.id)).scalars().first()
+        manager = (
+            session.execute(select(user.c.id).where(user.c.role == "manager").order_by(user.c.id)).scalars().first()
+        )
         if manager is None:
             raise ConfigError([f"{path.parent} holds a database without a manager: it was not made by demo"])
         add_api_key(session, manager, "demo", key_hash(key), None, base.now())
@@ -167,7 +179,7 @@ def _described(base: app.Foundation, smtp: Place, web: Place, api_key: str) -> d
     with base.store.read() as session:
         return {
             "smtp": f"{smtp[0]}:{smtp[1]}",
-            "web": f"http://{web[0]}:{web[1]}",
+            "web": f"{web[0]}:{web[1]}",
             "api_key": api_key,
             "domain": base.config.mail.domains[0],
             "users": _users(session),
@@ -178,7 +190,9 @@ def _described(base: app.Foundation, smtp: Place, web: Place, api_key: str) -> d
 
 def _users(session: Session) -> list[dict[str, Any]]:
     statement = (
-        select(user.c.name, user_address.c.address.label("email"), user.c.role, team.c.name.label("team"), user.c.locale)
+        select(
+            user.c.name, user_address.c.address.label("email"), user.c.role, team.c.name.label("team"), user.c.locale
+        )
         .join(user_address, (user_address.c.user_id == user.c.id) & user_address.c.is_primary)
         .outerjoin(team_member, team_member.c.user_id == user.c.id)
         .outerjoin(team, team.c.id == team_member.c.team_id)
@@ -189,7 +203,14 @@ def _users(session: Session) -> list[dict[str, Any]]:
 
 
 def _aliases(session: Session) -> list[dict[str, Any]]:
-    columns = (alias.c.address, team.c.name.label("team"), alias.c.source, alias.c.medium, alias.c.campaign, alias.c.tags)
+    columns = (
+        alias.c.address,
+        team.c.name.label("team"),
+        alias.c.source,
+        alias.c.medium,
+        alias.c.campaign,
+        alias.c.tags,
+    )
     statement = select(*columns).join(team, team.c.id == alias.c.team_id).order_by(alias.c.id)
     return [dict(row) for row in session.execute(statement).mappings()]
 

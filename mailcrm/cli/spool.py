@@ -1,5 +1,7 @@
 """``spool``: what waits and what was buried; show one, bring one back."""
 
+import sys
+
 import click
 
 from mailcrm.app import process_name, utc_now
@@ -26,7 +28,9 @@ def list_(context: Context) -> None:
         age = opened.oldest_age()
         click.echo(f"waiting: {opened.waiting_count()}" + (f", the oldest for {age:.0f} s" if age else ""))
         for entry in opened.buried():
-            click.echo(f"{entry.id}  from <{entry.envelope.mail_from if entry.envelope else '?'}>  {entry.size} bytes  {entry.reason}")
+            click.echo(
+                f"{entry.id}  from <{entry.envelope.mail_from if entry.envelope else '?'}>  {entry.size} bytes  {entry.reason}"
+            )
     finally:
         opened.close()
 
@@ -43,7 +47,7 @@ def show(context: Context, spool_id: str, as_raw: bool) -> None:
         if entry is None:
             raise NotFound("There is no buried mail %(id)s.", id=spool_id)
         if as_raw:
-            click.get_binary_stream("stdout").write(entry.read())
+            sys.stdout.buffer.write(entry.read())
             return
         if entry.envelope:
             click.echo(f"received {entry.envelope.received_at.isoformat()} by {entry.envelope.door}")
