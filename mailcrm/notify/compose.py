@@ -191,7 +191,7 @@ def _notice(material: Material, head: Letterhead, templates: Templates, now: dat
     view = notice_view(material, answer, reader, head, words)
     values: dict[str, object] = {"v": view}
     if material.row.kind == NoticeKind.DIGEST:
-        values["digest"] = material.row.params["digest"]
+        values |= {"digest": material.row.params["digest"], "page": head.public_url}
     rendered = templates.render(material.row.kind.value, reader.locale, values)
     headers = [
         ("From", mailbox(_notice_sender(material, head, words), head.notify_address)),
