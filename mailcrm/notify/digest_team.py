@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, and_, case, func, select
@@ -46,7 +47,7 @@ def read_team(asking: Asking) -> tuple[TeamLine, ...]:
 
 
 def _team_line(person: _AnyRow, rows: Sequence[_AnyRow], overdue: Mapping[int, int], words: Translator) -> TeamLine:
-    values = [format_money(row.value, row.currency, words.locale) for row in rows if row.value]
+    values = [format_money(Decimal(round(row.value)), row.currency, words.locale) for row in rows if row.value]
     return TeamLine(
         name=person.name,
         path=f"/leads?owner={person.id}",
