@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from mailcrm.address import address_key
+from mailcrm.config import Config
 from mailcrm.i18n import format_date, translator
 from mailcrm.mail import NoticeKind
 from mailcrm.notify.compose import Composed, compose
-from mailcrm.notify.digest_content import Content, ReaderOf, Rules
+from mailcrm.notify.digest_content import Content, ReaderOf, Rules, rules_of
 from mailcrm.notify.digest_sections import read_content
 from mailcrm.notify.letterhead import Letterhead
 from mailcrm.notify.material import Material, Reader
@@ -49,8 +50,9 @@ class _Ready:
     content: Content | None
 
 
-def send_due(store: Store, now: datetime, rules: Rules, domain: str) -> int:
+def send_due(store: Store, now: datetime, config: Config) -> int:
     """Write what is due now; how many digests will leave."""
+    rules, domain = rules_of(config), config.mail.domains[0]
     with store.read() as session:
         dues = due(read_schedules(session, now), now, rules.latest)
     by_user: dict[int, list[Due]] = {}

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from mailcrm.config import Config
 from mailcrm.i18n import Translator
 from mailcrm.store.engine import Session
 
@@ -15,6 +16,10 @@ class Rules:
 
     latest: str = "12:00"
     unanswered_hours: int = 24
+
+
+def rules_of(config: Config) -> Rules:
+    return Rules(config.digest.latest, config.routing.unanswered_hours)
 
 
 @dataclass(frozen=True, slots=True)
