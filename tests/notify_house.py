@@ -17,6 +17,7 @@ from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.outbox import enqueue
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.store import tables
+from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Store
 from mailcrm.store.keyring import Keyring
 
@@ -28,10 +29,10 @@ KEYRING = Keyring({1: b"k" * 32}, 1)
 class House:
     """A store with people, one lead of Carol's owned by Alice, and a clock that the test moves."""
 
-    def __init__(self, store: Store, relay_port: int = 1) -> None:
+    def __init__(self, store: Store, folder: Path, relay_port: int = 1) -> None:
         self.store = store
+        self.blobs = Blobs(folder / "blobs")
         self.now = NOW
-        self.blobs: dict[str, bytes] = {}
         self.config = config.from_mapping(
             {
                 "company": {"name": "Firma Oy", "locale": "en"},
@@ -134,8 +135,7 @@ class House:
         )
 
     def attach(self, message: int, filename: str, content: bytes, content_type: str = "application/pdf") -> int:
-        sha256 = f"{len(self.blobs):064x}"
-        self.blobs[sha256] = content
+        sha256 = self.blobs.put(content)
         return self.add(
             tables.attachment,
             message_id=message,
@@ -156,7 +156,7 @@ class House:
     def deliverer(self) -> Deliverer:
         settings = deliver_settings(self.config, KEYRING, "node")
         relay = relay_settings(self.config)
-        return Deliverer(self.store, settings, lambda: self.now, self.blobs.__getitem__, lambda: SmtpRelay(relay))
+        return Deliverer(self.store, settings, lambda: self.now, self.blobs, lambda: SmtpRelay(relay))
 
     def deliver(self) -> int:
         """Everything that is due, attempted once."""
@@ -178,7 +178,7 @@ class House:
 def opened_house(folder: Path, relay_port: int = 1) -> Iterator[House]:
     store = Store(f"sqlite:///{folder / 'mailcrm.sqlite'}")
     try:
-        yield House(store, relay_port)
+        yield House(store, folder, relay_port)
     finally:
         store.close()
 

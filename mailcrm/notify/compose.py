@@ -191,7 +191,7 @@ def _notice(material: Material, head: Letterhead, templates: Templates, now: dat
     view = notice_view(material, answer, reader, head, words)
     values: dict[str, object] = {"v": view}
     if material.row.kind == NoticeKind.DIGEST:
-        values["digest"] = material.row.params["digest"]
+        values |= {"digest": material.row.params["digest"], "page": head.public_url}
     rendered = templates.render(material.row.kind.value, reader.locale, values)
     headers = [
         ("From", mailbox(_notice_sender(material, head, words), head.notify_address)),
@@ -255,7 +255,7 @@ def notice_view(material: Material, answer: Answer, reader: Reader, head: Letter
         files=_file_lines(material, head, words),
         card_title=card_title(card, words) if card and _shows_card(material) else "",
         card=card_lines(card, words) if card and _shows_card(material) else (),
-        url=lead_url(head, card.id) if card and _shows_card(material) else "",
+        url=_page_url(material, head),
         reason=reason_line(material, words),
     )
 
@@ -263,6 +263,15 @@ def notice_view(material: Material, answer: Answer, reader: Reader, head: Letter
 def _shows_card(material: Material) -> bool:
     """A question has no links and stays short: it may be answered from a mail that somebody forged."""
     return material.row.kind not in (NoticeKind.HELD, NoticeKind.DIGEST)
+
+
+def _page_url(material: Material, head: Letterhead) -> str:
+    """Where the page shows what the notice tells of; nowhere for a question."""
+    if not _shows_card(material):
+        return ""
+    if material.card is not None:
+        return lead_url(head, material.card.id)
+    return f"{head.public_url}/inbound/{material.arrived.id}" if material.arrived else ""
 
 
 def _zone(reader: Reader, head: Letterhead) -> str:

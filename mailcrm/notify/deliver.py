@@ -25,7 +25,7 @@ from mailcrm.notify.cardtext import all_card_lines
 from mailcrm.notify.compose import Composed, compose
 from mailcrm.notify.leak import Forbidden, leak
 from mailcrm.notify.letterhead import Letterhead, letterhead, reply_token_of, sender_of
-from mailcrm.notify.material import Blobs, Material, read_material, with_contents
+from mailcrm.notify.material import Material, read_material, with_contents
 from mailcrm.notify.outbox import (
     Bytes,
     Outgoing,
@@ -42,6 +42,7 @@ from mailcrm.notify.outbox import (
 )
 from mailcrm.notify.relay import Answer, Relay, RelaySettings, is_too_large
 from mailcrm.notify.render import Templates
+from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store
 from mailcrm.store.keyring import Keyring
 

@@ -5,7 +5,7 @@ after the rows, outside any transaction.
 """
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ from mailcrm.notify.files import File, carried
 from mailcrm.notify.letterhead import Letterhead, is_thread_root
 from mailcrm.notify.outbox import Outgoing
 from mailcrm.notify.people import NOBODY_OUTSIDE, Outside, read_outside
+from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import (
     activity,
@@ -37,7 +38,6 @@ from mailcrm.store.tables import (
     user_address,
 )
 
-Blobs = Callable[[str], bytes]  # sha256 -> content
 _AnyRow = Row[*tuple[Any, ...]]
 _MAX_OTHERS = 5
 
@@ -286,7 +286,7 @@ def with_contents(material: Material, blobs: Blobs, head: Letterhead) -> Materia
         ids = carried(files, head.attachment_bytes)
     else:
         return material
-    return replace(material, contents={file.id: blobs(file.sha256) for file in files if file.id in ids})
+    return replace(material, contents={file.id: blobs.read(file.sha256) for file in files if file.id in ids})
 
 
 _WITH_FILES = (NoticeKind.MESSAGE, NoticeKind.NOTE)

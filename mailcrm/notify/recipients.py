@@ -115,6 +115,10 @@ def _loop(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
 
 
 def _admin(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
+    """Mail to postmaster@ and the like; or a supplier's, which has no lead but a team to read it."""
+    if event.also_team_ids:
+        told = _all("also_team", people.also_teams) or _all("manager", people.managers)
+        return _notices(NoticeKind.MESSAGE, event, told)
     return _notices(NoticeKind.ADMIN, event, _all("admin", people.admins) or _all("manager", people.managers))
 
 

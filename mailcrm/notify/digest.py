@@ -1,0 +1,201 @@
+"""The morning digest: one row per user and local date, written together with its mail; nothing to say, no mail.
+
+``send_due`` reads who is due, gathers each one's content in a read-only session and writes row and mail in one transaction; the
+unique key on (user, local date) makes it once, whoever runs it and however often. ``build`` takes a constant number of statements
+per user. Times are in ``timetable``, what a section shows in ``digest_sections``.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from mailcrm.address import address_key
+from mailcrm.config import Config
+from mailcrm.i18n import format_date, translator
+from mailcrm.mail import NoticeKind
+from mailcrm.notify.compose import Composed, compose
+from mailcrm.notify.digest_content import Content, ReaderOf, Rules, rules_of
+from mailcrm.notify.digest_sections import read_content
+from mailcrm.notify.letterhead import Letterhead
+from mailcrm.notify.material import Material, Reader
+from mailcrm.notify.outbox import Outgoing, Recipient
+from mailcrm.notify.render import Templates
+from mailcrm.notify.timetable import LOOK_BACK_DAYS, Due, Schedule, due
+from mailcrm.store.engine import Session, Store
+from mailcrm.store.tables import digest, outbox, outbox_recipient, user, user_address
+from mailcrm.store.upsert import insert_ignore
+
+_GROUP = 20  # digests written in one transaction
+_SCHEDULES = select(user.c.id, user.c.time_zone, user.c.working_days, user.c.digest_at, user.c.created_at).where(
+    user.c.is_active
+)
+_READERS = (
+    select(user, user_address.c.address)
+    .join(user_address, user_address.c.user_id == user.c.id)
+    .order_by(user_address.c.is_primary, user_address.c.id.desc())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    user_id: int
+    address: str
+    name: str
+    local_date: date | None  # None: only missed ones
+    missed: tuple[date, ...]
+    content: Content | None
+
+
+def send_due(store: Store, now: datetime, config: Config) -> int:
+    """Write what is due now; how many digests will leave."""
+    rules, domain = rules_of(config), config.mail.domains[0]
+    with store.read() as session:
+        dues = due(read_schedules(session, now), now, rules.latest)
+    by_user: dict[int, list[Due]] = {}
+    for one in dues:
+        by_user.setdefault(one.user_id, []).append(one)
+    sent = 0
+    waiting = list(by_user.items())
+    for start in range(0, len(waiting), _GROUP):
+        with store.read() as session:
+            ready = [_gathered(session, user_id, of_one, now, rules) for user_id, of_one in waiting[start:][:_GROUP]]
+        sent += store.write(lambda session, ready=ready: sum(_write(session, one, now, domain) for one in ready))  # type: ignore[misc]
+    return sent
+
+
+def read_schedules(session: Session, now: datetime) -> tuple[Schedule, ...]:
+    """When each active user gets a digest, and which local dates of the last days have their row."""
+    since = (now - timedelta(days=LOOK_BACK_DAYS + 2)).date()
+    done: dict[int, set[date]] = {}
+    for user_id, day in session.execute(
+        select(digest.c.user_id, digest.c.local_date).where(digest.c.local_date >= since)
+    ):
+        done.setdefault(user_id, set()).add(day)
+    rows = session.execute(_SCHEDULES).all()
+    return tuple(
+        Schedule(r.id, r.time_zone, r.working_days, r.digest_at, r.created_at, frozenset(done.get(r.id, ())))
+        for r in rows
+    )
+
+
+def build(session: Session, user_id: int, now: datetime, rules: Rules) -> Content:
+    """What the digest of this user would say now; raises LookupError for an unknown user."""
+    return read_content(session, _reader(session, user_id), now, rules)
+
+
+def preview(
+    session: Session, user_id: int, now: datetime, rules: Rules, head: Letterhead, templates: Templates
+) -> Composed | None:
+    """The digest as it would be sent now, without writing anything; None where there is nothing to say."""
+    reader = _reader(session, user_id)
+    content = read_content(session, reader, now, rules)
+    if content.is_empty:
+        return None
+    to = Recipient(0, reader.address, reader.name, "to", "queued")
+    row = Outgoing(
+        id=0,
+        kind=NoticeKind.DIGEST,
+        dedupe_key="",
+        message_id=f"preview@{head.domain}",
+        reply_nonce=bytes(16),
+        lead_id=None,
+        message_row_id=None,
+        inbound_id=None,
+        user_id=user_id,
+        actor_user_id=None,
+        params={"digest": content.as_json(), "why": "digest"},
+        bytes=None,
+        attempts=0,
+        created_at=now,
+        first_attempt_at=now,
+        late_told_at=None,
+        recipients=(to,),
+    )
+    person = Reader(reader.id, reader.name, reader.address, reader.locale, reader.time_zone)
+    return compose(Material(row, reader=person), head, templates, now)
+
+
+def _reader(session: Session, user_id: int) -> ReaderOf:
+    rows = session.execute(_READERS.where(user.c.id == user_id)).all()
+    if not rows:
+        raise LookupError(f"there is no user {user_id}")
+    row = rows[-1]  # the primary address comes last
+    return ReaderOf(row.id, row.name, row.address, row.role, row.locale, row.time_zone)
+
+
+def _gathered(session: Session, user_id: int, dues: Sequence[Due], now: datetime, rules: Rules) -> _Ready:
+    reader = _reader(session, user_id)
+    missed = tuple(one.local_date for one in dues if one.is_missed)
+    to_send = next((one.local_date for one in dues if not one.is_missed), None)
+    content = read_content(session, reader, now, rules) if to_send else None
+    if content is not None and to_send is not None:
+        unsent = _missed_before(session, user_id, to_send) | set(missed)
+        content = content.with_missed(_missed_line(unsent, reader.locale))
+    return _Ready(user_id, reader.address, reader.name, to_send, missed, content)
+
+
+def _missed_before(session: Session, user_id: int, day: date) -> set[date]:
+    """The missed dates since the last digest that was sent or had nothing to say."""
+    rows = session.execute(
+        select(digest.c.local_date, digest.c.state)
+        .where(digest.c.user_id == user_id, digest.c.local_date < day)
+        .order_by(digest.c.local_date.desc())
+        .limit(LOOK_BACK_DAYS)
+    ).all()
+    missed: set[date] = set()
+    for row in rows:
+        if row.state != "missed":
+            break
+        missed.add(row.local_date)
+    return missed
+
+
+def _missed_line(days: set[date], locale: str) -> str:
+    if not days:
+        return ""
+    words = translator(locale)
+    named = ", ".join(format_date(day, locale) for day in sorted(days))
+    said = words.ngettext("The digest of %(days)s was not sent.", "The digests of %(days)s were not sent.", len(days))
+    return said % {"days": named}
+
+
+def _write(session: Session, ready: _Ready, now: datetime, domain: str) -> int:
+    """Row and mail, or the row alone; 1 if a mail will leave. A row that is there already keeps its mail."""
+    nothing: dict[str, Any] = {"items": [], "counts": {}}
+    row = {"user_id": ready.user_id, "created_at": now}
+    insert_ignore(
+        session, digest, [{**row, "local_date": d, "state": "missed", "snapshot": nothing} for d in ready.missed]
+    )
+    if ready.local_date is None or ready.content is None:
+        return 0
+    is_there = select(digest.c.id).where(digest.c.user_id == ready.user_id, digest.c.local_date == ready.local_date)
+    if session.execute(is_there).first():
+        return 0
+    content = ready.content
+    outbox_id = None if content.is_empty else _add_mail(session, ready, content.as_json(), now, domain)
+    state = "empty" if content.is_empty else "sent"
+    today = {"local_date": ready.local_date, "state": state, "snapshot": content.snapshot(), "outbox_id": outbox_id}
+    session.execute(insert(digest).values({**row, **today}))
+    return 0 if content.is_empty else 1
+
+
+def _add_mail(session: Session, ready: _Ready, content: Mapping[str, Any], now: datetime, domain: str) -> int:
+    values = {
+        "kind": NoticeKind.DIGEST.value,
+        "dedupe_key": f"digest:{ready.local_date}:{ready.user_id}",
+        "message_id": f"{secrets.token_hex(16)}@{domain}",
+        "reply_nonce": secrets.token_bytes(16),
+        "user_id": ready.user_id,
+        "params": {"digest": content, "why": "digest"},
+        "next_attempt_at": now.astimezone(UTC),
+        "created_at": now.astimezone(UTC),
+    }
+    key = session.execute(insert(outbox).values(values)).inserted_primary_key
+    outbox_id = int(key[0]) if key else 0
+    to = {"outbox_id": outbox_id, "address": ready.address, "name": ready.name, "key": address_key(ready.address)}
+    session.execute(insert(outbox_recipient).values({**to, "kind": "to"}))
+    return outbox_id

@@ -1,0 +1,112 @@
+"""The values of a digest: whom it is for, its sections and items, the team's table. Pure."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from mailcrm.config import Config
+from mailcrm.i18n import Translator
+from mailcrm.store.engine import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The configuration's part. ``latest``: until when a late digest is sent."""
+
+    latest: str = "12:00"
+    unanswered_hours: int = 24
+
+
+def rules_of(config: Config) -> Rules:
+    return Rules(config.digest.latest, config.routing.unanswered_hours)
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOf:
+    """Whom a digest is for."""
+
+    id: int
+    name: str
+    address: str
+    role: str
+    locale: str
+    time_zone: str
+
+    @property
+    def is_manager(self) -> bool:
+        return self.role in ("manager", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to look at. ``path`` is where on the page; ``kind`` and ``id`` say what it is, for an answer by number."""
+
+    title: str
+    detail: str
+    path: str
+    kind: str
+    id: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    key: str
+    title: str
+    items: tuple[Item, ...]
+    total: int
+    path: str  # of the whole list
+    more: str = ""
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TeamLine:
+    name: str
+    path: str
+    open: int
+    overdue: int
+    waiting: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A digest's whole content, ready to be shown."""
+
+    subject: str
+    sections: tuple[Section, ...]
+    team: tuple[TeamLine, ...] = ()
+    missed: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.sections and not any(line.open or line.overdue for line in self.team)
+
+    def with_missed(self, line: str) -> "Content":
+        return replace(self, missed=line)
+
+    def as_json(self) -> dict[str, Any]:
+        """As the outbox row keeps it until the mail is made."""
+        return asdict(self)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the numbers mean, for an answer by mail days later."""
+        items = [{"number": i.number, "kind": i.kind, "id": i.id} for section in self.sections for i in section.items]
+        return {"items": items, "counts": {section.key: section.total for section in self.sections}}
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One reader's digest being read at ``now``."""
+
+    session: Session
+    reader: ReaderOf
+    now: datetime
+    rules: Rules
+    words: Translator
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(ZoneInfo(self.reader.time_zone)).date()

@@ -1,0 +1,58 @@
+"""The team's table in a manager's digest: four statements, however large the team."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, and_, case, func, select
+
+from mailcrm.i18n import Translator, format_money
+from mailcrm.notify.digest_content import Asking, TeamLine
+from mailcrm.store.tables import activity, lead, team_member, user
+
+_AnyRow = Row[*tuple[Any, ...]]
+
+
+def read_team(asking: Asking) -> tuple[TeamLine, ...]:
+    """Each salesperson of the manager's teams: open leads, overdue activities, customers waiting, open value."""
+    members = select(team_member.c.user_id)
+    if asking.reader.role != "admin":
+        own = select(team_member.c.team_id).where(team_member.c.user_id == asking.reader.id)
+        members = members.where(team_member.c.team_id.in_(own))
+    before = asking.now - timedelta(hours=asking.rules.unanswered_hours)
+    is_waiting = and_(lead.c.waiting_on == "us", lead.c.waiting_since <= before)
+    rows = asking.session.execute(
+        select(user.c.id, user.c.name, lead.c.currency, func.count(lead.c.id).label("open"),
+               func.count(case((is_waiting, 1))).label("waiting"), func.sum(lead.c.expected_revenue).label("value"))
+        .join(user, user.c.id == lead.c.owner_id)
+        .where(lead.c.outcome.is_(None), user.c.id.in_(members))
+        .group_by(user.c.id, user.c.name, lead.c.currency)
+        .order_by(user.c.name)
+    ).all()  # fmt: skip
+    overdue: dict[int, int] = dict(
+        asking.session.execute(
+            select(activity.c.user_id, func.count())
+            .where(activity.c.done_at.is_(None), activity.c.due_on < asking.today, activity.c.user_id.in_(members))
+            .group_by(activity.c.user_id)
+        )
+        .tuples()
+        .all()
+    )
+    everybody = asking.session.execute(
+        select(user.c.id, user.c.name).where(user.c.id.in_(members), user.c.is_active).order_by(user.c.name)
+    ).all()
+    lines = [(one.id, _team_line(one, [r for r in rows if r.id == one.id], overdue, asking.words)) for one in everybody]
+    return tuple(line for user_id, line in lines if line.open or line.overdue or user_id != asking.reader.id)
+
+
+def _team_line(person: _AnyRow, rows: Sequence[_AnyRow], overdue: Mapping[int, int], words: Translator) -> TeamLine:
+    values = [format_money(Decimal(round(row.value)), row.currency, words.locale) for row in rows if row.value]
+    return TeamLine(
+        name=person.name,
+        path=f"/leads?owner={person.id}",
+        open=sum(row.open for row in rows),
+        overdue=overdue.get(person.id, 0),
+        waiting=sum(row.waiting for row in rows),
+        value=" + ".join(values),
+    )
