@@ -15,6 +15,7 @@ from mailcrm.mail import (
     Intent,
     LeadFacts,
     MailKind,
+    NoticeKind,
     ParsedMail,
     Reason,
     RefHit,
@@ -29,6 +30,7 @@ from mailcrm.threading.author import is_no_reply, is_role
 from mailcrm.threading.domains import is_free_mail
 from mailcrm.threading.owner import owner_of
 
+_NO_WAY_OUT = frozenset({NoticeKind.HELD, NoticeKind.LOOP, NoticeKind.DIGEST, NoticeKind.ADMIN, NoticeKind.NOTE})
 _MINUTES_10 = timedelta(minutes=10)
 _HOURS_24 = timedelta(hours=24)
 
@@ -194,7 +196,7 @@ def staff_token(case: Case) -> Route | None:
         return Route(RouteKind.HOLD, Reason.INTENT_NOT_BUILT)
     if notes:
         return _note(case, lead_id, len(notes) < len(case.facts.tokens))
-    if any(t.intent is not Intent.REPLY for t in permitting):
+    if any(t.intent is not Intent.REPLY or t.kind in _NO_WAY_OUT for t in permitting):
         return Route(RouteKind.HOLD, Reason.INTENT_NOT_BUILT, lead_id=lead_id)
     return _reply(case, permitting[0], lead_id)
 

@@ -398,6 +398,7 @@ class TokenHit:
     is_retired: bool = False
     is_unconfirmed: bool = False  # the message it told of came from an unconfirmed person
     author_key: str = ""  # who wrote that message
+    kind: str = ""  # of notice: a question or a digest is never a way to the customer
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,3 +24,7 @@ class Refused(Exception):
 
 class NotFound(Refused):
     """The object does not exist, or the person may not see it."""
+
+
+class Taken(Refused):
+    """What should be unique is already somebody else's."""

@@ -9,14 +9,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from mailcrm.crm.chatter import add_event
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.stages import Stage, all_stages, first_open, stage_after_event
 from mailcrm.mail import Event, Reason
 from mailcrm.store.engine import Session, insert_row
-from mailcrm.store.tables import activity, follower, lead, lead_tag, stage_change, tag, user
+from mailcrm.store.tables import UTCDateTime, activity, follower, lead, lead_tag, stage_change, tag, user
 
 _INSERT = insert(lead)
 _INSERT_STAGE_CHANGE = insert(stage_change)
@@ -139,15 +139,39 @@ def _ensure_activity(
         activity.c.lead_id == lead_id, activity.c.done_at.is_(None), activity.c.due_on >= due_on
     )
     if session.execute(coming.limit(1)).first() is None:
-        row = {
-            "lead_id": lead_id,
-            "user_id": user_id,
-            "type": "todo",
-            "due_on": due_on,
-            "created_at": now,
-            "created_by_id": by,
-        }
-        session.execute(insert(activity), [row])
+        plan(session, lead_id, "todo", due_on, user_id, by, now)
+
+
+def plan(
+    session: Session,
+    lead_id: int,
+    type_: str,
+    due_on: date,
+    user_id: int,
+    by: int | None,
+    now: datetime,
+    summary: str = "",
+) -> int:
+    """Write an activity that a rule asked for, with its event; returns its id."""
+    row = {
+        "lead_id": lead_id,
+        "user_id": user_id,
+        "type": type_,
+        "summary": summary[:500],
+        "due_on": due_on,
+        "created_at": now,
+        "created_by_id": by,
+    }
+    activity_id = insert_row(session, insert(activity), row)
+    data = {
+        "activity_id": activity_id,
+        "type": type_,
+        "due_on": due_on.isoformat(),
+        "user_id": user_id,
+        "summary": summary[:500],
+    }
+    add_event(session, lead_id, "activity_scheduled", data, by, now)
+    return activity_id
 
 
 def restore(session: Session, lead_id: int, by: int | None, now: datetime, *, reason: str = "") -> Done:
@@ -280,6 +304,21 @@ def after_mail_out(session: Session, lead_id: int, by: int | None, now: datetime
         update(lead).where(lead.c.id == lead_id).values(waiting_on="them", waiting_since=now, last_message_at=now)
     )
     apply_stage_event(session, lead_id, "first_mail_out", now)
+
+
+def after_mail_in(session: Session, lead_id: int, now: datetime) -> None:
+    """What a customer's mail changes: the turn is ours, since the first mail that waits."""
+    since = case((lead.c.waiting_on == "us", lead.c.waiting_since), else_=bindparam("b_now", type_=UTCDateTime))
+    values = {"waiting_on": "us", "waiting_since": since, "last_message_at": now}
+    session.execute(update(lead).where(lead.c.id == lead_id).values(values), {"b_now": now})
+
+
+def set_tags_also(session: Session, lead_id: int, names: Sequence[str], now: datetime) -> None:
+    """Add tags without taking any away."""
+    have = session.execute(
+        select(tag.c.name).join(lead_tag, lead_tag.c.tag_id == tag.c.id).where(lead_tag.c.lead_id == lead_id)
+    ).scalars()
+    set_tags(session, lead_id, [*have, *names], None, now)
 
 
 def _locked(session: Session, lead_id: int) -> dict[str, Any]:

@@ -234,6 +234,14 @@ lead_tag = Table(
     UniqueConstraint("lead_id", "tag_id"),
 )
 
+moved_lead = Table(  # where a lead went that was dissolved into another: its number stays good in links
+    "moved_lead",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    _ref("to_lead_id", "lead", nullable=False, index=True),
+    _at("at", nullable=False),
+)
+
 stage_change = Table(
     "stage_change",
     metadata,

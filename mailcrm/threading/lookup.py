@@ -177,6 +177,7 @@ OutboxRows = Mapping[int, Any]
 _OUTBOX = (
     select(
         outbox.c.id,
+        outbox.c.kind,
         outbox.c.reply_nonce,
         outbox.c.user_id,
         outbox.c.message_row_id,
@@ -221,6 +222,7 @@ def _hit(row: Row[Any], intent: Intent, *, in_envelope: bool) -> TokenHit:
         is_retired=row.is_token_retired,
         is_unconfirmed=bool(row.is_unconfirmed),
         author_key=address_key(row.author_address or ""),
+        kind=row.kind,
     )
 
 

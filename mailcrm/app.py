@@ -1,0 +1,429 @@
+"""Composition root: the only place that builds store, spool, listener, worker, deliverer, scheduler and page.
+
+``open_desk`` is for commands, ``Daemon`` for ``serve`` and ``demo``. On SQLite one daemon process holds ``daemon.lock`` in the data
+folder; a second one, or a command that would write, is told so in a sentence (the command line hands such commands to the daemon).
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailcrm.address import address_key, read_return_path, read_token
+from mailcrm.config import Config
+from mailcrm.crm.desk import Desk
+from mailcrm.crm.retention import keep_retention
+from mailcrm.crm.stages import seed_stages
+from mailcrm.ingest.admission import AdmissionSettings
+from mailcrm.ingest.imap import ImapDoor
+from mailcrm.ingest.imap_mailbox import ImapSettings
+from mailcrm.ingest.smtp import Connections, SmtpSettings, start_smtp
+from mailcrm.ingest.spool import Spool
+from mailcrm.mail import ConfigError
+from mailcrm.notify import digest
+from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
+from mailcrm.notify.relay import SmtpRelay
+from mailcrm.pipeline import Places, Worker
+from mailcrm.reader import Reader
+from mailcrm.rules import rules_of
+from mailcrm.schedule import Job, start
+from mailcrm.store.blobs import Blobs
+from mailcrm.store.engine import Store
+from mailcrm.store.keyring import Keyring, load_or_make
+from mailcrm.store.migrate import require_current, upgrade
+from mailcrm.store.tables import alias
+from mailcrm.web.app import build
+
+log = logging.getLogger(__name__)
+
+ROLES = ("smtp", "imap", "work", "deliver", "schedule", "web")
+_BATCH_SECONDS = 1.0
+_STOP_SECONDS = 10.0
+_NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "fuse.sshfs"})
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+# --- what everything stands on ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """The durable things of one process, built from the configuration."""
+
+    config: Config
+    store: Store
+    blobs: Blobs
+    keyring: Keyring
+    spool: Spool
+    now: Callable[[], datetime] = utc_now
+
+    def desk(self, wake: Callable[[], None] = lambda: None) -> Desk:
+        return Desk(self.config, self.store, self.blobs, self.keyring, self.spool, self.now, wake)
+
+    def places(self) -> Places:
+        return Places(rules_of(self.config), self.keyring, self.config.mail.domains[0])
+
+
+@contextmanager
+def foundation(config: Config, now: Callable[[], datetime] = utc_now) -> Iterator[Foundation]:
+    """Open store, blobs, keys and spool; the schema must be the one this program needs, else ConfigError."""
+    prepare_data_dir(config)
+    require_current(config.database_url)
+    store = Store(config.database_url)
+    spool = Spool(config.data_dir / "spool", process_name(), now)
+    try:
+        yield Foundation(
+            config,
+            store,
+            Blobs(config.data_dir / "blobs"),
+            load_or_make(config.data_dir / "secrets" / "signing.json"),
+            spool,
+            now,
+        )
+    finally:
+        spool.close()
+        store.close()
+
+
+def process_name() -> str:
+    """Names this process in the spool: unique on this machine while it lives."""
+    return f"{socket.gethostname()[:30]}-{os.getpid()}"
+
+
+def node_name() -> str:
+    """Names this node in the outbox: the same after a restart, so that a restart frees its own claims."""
+    return socket.gethostname()[:50]
+
+
+def prepare_data_dir(config: Config) -> None:
+    """Make the data folder private; refuse a network file system for SQLite, which would corrupt it."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if config.database_url.startswith("sqlite") and _file_system(config.data_dir) in _NETWORK_FILE_SYSTEMS:
+        raise ConfigError([f"storage.data_dir: {config.data_dir} is on a network file system; SQLite needs a local disk"])
+
+
+def _file_system(path: Path) -> str:
+    """The type of the file system that holds ``path`` (Linux), "" if unknown."""
+    best, found = "", ""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/mounts").read_text("utf-8", "replace").splitlines():
+            _, mount, kind, *_ = line.split(" ")
+            if str(path).startswith(mount) and len(mount) > len(best):
+                best, found = mount, kind
+    return found
+
+
+def migrate(config: Config) -> None:
+    """Bring the schema up to date and seed what a new database needs."""
+    prepare_data_dir(config)
+    upgrade(config.database_url)
+    store = Store(config.database_url)
+    try:
+        store.write(seed_stages)
+    finally:
+        store.close()
+
+
+# --- one daemon on SQLite -----------------------------------------------------------------------------------------------
+
+
+class DaemonRuns(Exception):
+    """Another process holds the data folder."""
+
+
+@contextmanager
+def sole_writer(config: Config) -> Iterator[None]:
+    """Hold ``daemon.lock`` while inside (SQLite only); DaemonRuns if another process has it."""
+    if not config.database_url.startswith("sqlite"):
+        yield
+        return
+    prepare_data_dir(config)
+    fd = os.open(config.data_dir / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            raise DaemonRuns(f"another mailcrm is running on {config.data_dir}") from e
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def open_desk(config: Config) -> Iterator[Desk]:
+    """A desk for one command; DaemonRuns on SQLite while a daemon runs (hand the command to it instead)."""
+    with sole_writer(config), foundation(config) as base:
+        yield base.desk()
+
+
+def control_socket(config: Config) -> Path:
+    """Where the daemon listens for commands."""
+    return config.data_dir / "control.sock"
+
+
+# --- addresses known at the door ----------------------------------------------------------------------------------------
+
+
+class KnownAddresses:
+    """Which local parts were ever given out, from memory; renewed every few seconds. Says yes when it cannot tell."""
+
+    _SECONDS = 5.0
+
+    def __init__(self, store: Store, rules_notify_key: str) -> None:
+        self._store = store
+        self._always = {rules_notify_key}
+        self._keys: frozenset[str] | None = None
+        self._read_at = 0.0
+
+    def __call__(self, address: str) -> bool:
+        if read_token(address) is not None or read_return_path(address) is not None:
+            return True
+        key = address_key(address)
+        local, _, domain = key.partition("@")
+        if local in ("postmaster", "abuse") or key in self._always:
+            return True
+        keys = self._fresh()
+        return keys is None or key in keys or f"{local.partition('+')[0]}@{domain}" in keys
+
+    def _fresh(self) -> frozenset[str] | None:
+        if time.monotonic() - self._read_at > self._SECONDS:
+            self._read_at = time.monotonic()
+            with contextlib.suppress(SQLAlchemyError), self._store.read() as session:
+                self._keys = frozenset(session.execute(select(alias.c.key)).scalars())
+        return self._keys
+
+
+# --- the daemon ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Listening:
+    """Where the daemon answers, known once it does."""
+
+    smtp: tuple[str, int] | None = None
+    web: tuple[str, int] | None = None
+
+
+@dataclass
+class Daemon:
+    """All roles of one process. ``run`` returns after SIGTERM, SIGINT or ``stop``."""
+
+    base: Foundation
+    roles: frozenset[str] = frozenset(ROLES)
+    on_ready: Callable[[Listening], None] = lambda _: None
+    serve_control: "Callable[[Desk, Path], contextlib.AbstractAsyncContextManager[None]] | None" = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """Ask ``run`` to return; may be called from any thread."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            deliverer = self._start_deliverer(stack) if "deliver" in self.roles else None
+            wake = deliverer.wake if deliverer else lambda: None
+            desk = self.base.desk(wake)
+            listening = Listening()
+            if "work" in self.roles:
+                self._start_worker(stack, wake)
+            if "imap" in self.roles:
+                self._start_imap(stack)
+            if "schedule" in self.roles:
+                scheduler = start(self._jobs(desk))
+                stack.push_async_callback(asyncio.to_thread, scheduler.shutdown)
+            if "smtp" in self.roles:
+                listening.smtp = await self._start_smtp(stack)
+            if "web" in self.roles:
+                listening.web = await self._start_web(stack, desk)
+            if self.serve_control:
+                await stack.enter_async_context(self.serve_control(desk, control_socket(self.base.config)))
+            self.on_ready(listening)
+            await self._until_stopped()
+
+    async def _until_stopped(self) -> None:
+        loop = asyncio.get_running_loop()
+        stopped = asyncio.Event()
+        with contextlib.suppress(ValueError, NotImplementedError):  # not in the main thread: stop() is called instead
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stopped.set)
+        while not self._stopping.is_set() and not stopped.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), 0.2)
+        self._stopping.set()
+
+    # threads
+
+    def _thread(self, stack: contextlib.AsyncExitStack, name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+        async def end() -> None:
+            stop()
+            await asyncio.to_thread(thread.join, _STOP_SECONDS)
+
+        stack.push_async_callback(end)
+
+    def _start_deliverer(self, stack: contextlib.AsyncExitStack) -> Deliverer:
+        base = self.base
+        settings = deliver_settings(base.config, base.keyring, node_name())
+        relay = relay_settings(base.config)
+        deliverer = Deliverer(base.store, settings, base.now, base.blobs, lambda: SmtpRelay(relay))
+        stack.push_async_callback(asyncio.to_thread, deliverer.close)
+        self._thread(stack, "deliver", deliverer.run, deliverer.stop)
+        return deliverer
+
+    def _start_worker(self, stack: contextlib.AsyncExitStack, wake: Callable[[], None]) -> None:
+        base = self.base
+        reader = Reader(base.config.ingest.processes)
+        worker = Worker(base.store, base.spool, base.blobs, base.places(), base.now, reader, wake)
+        stack.push_async_callback(asyncio.to_thread, reader.close)
+        self._thread(stack, "work", lambda: self._work(worker), self._stopping.set)
+
+    def _work(self, worker: Worker) -> None:
+        self.base.spool.take_back_dead()
+        while not self._stopping.is_set():
+            try:
+                if not worker.run_batch():
+                    self.base.spool.wait(_BATCH_SECONDS)
+            except Exception:  # noqa: BLE001 -- the worker loop: what was claimed is taken back below
+                log.exception("a batch stopped short and is taken up again")
+                self.base.spool.give_back_mine()
+                self._stopping.wait(_BATCH_SECONDS)
+
+    def _start_imap(self, stack: contextlib.AsyncExitStack) -> None:
+        for settings in imap_settings(self.base.config):
+            cursor_dir = self.base.config.data_dir / "imap"
+            door = ImapDoor(settings, self.base.spool, cursor_dir, self._stopping, self.base.now)
+            self._thread(stack, f"imap-{settings.name}", door.run, door.stop)
+
+    def _jobs(self, desk: Desk) -> tuple[Job, ...]:
+        """Every periodic job there is."""
+        base = self.base
+        return (
+            Job("digests", 20.0, lambda: digest.send_due(base.store, base.now(), base.config) and desk.wake()),
+            Job("spool of dead processes", 30.0, base.spool.take_back_dead),
+            Job("retention", 6 * 3600.0, lambda: keep_retention(desk)),
+        )
+
+    # listeners
+
+    async def _start_smtp(self, stack: contextlib.AsyncExitStack) -> tuple[str, int]:
+        config, connections = self.base.config, Connections()
+        domains = frozenset(config.mail.domains)
+        known = KnownAddresses(self.base.store, address_key(config.notify_address))
+        server = await start_smtp(smtp_settings(config), self.base.spool, domains.__contains__, known, self.base.now, connections)
+
+        async def end() -> None:
+            server.close()
+            connections.close_all()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(server.wait_closed(), _STOP_SECONDS)
+
+        stack.push_async_callback(end)
+        return _address_of(server.sockets[0])
+
+    async def _start_web(self, stack: contextlib.AsyncExitStack, desk: Desk) -> tuple[str, int]:
+        config = self.base.config
+        listener = socket.socket(socket.AF_INET6 if ":" in config.web.host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((config.web.host, config.web.port))
+        except OSError as e:
+            listener.close()
+            raise ConfigError([f"web: cannot listen on {config.web.host}:{config.web.port}: {e.strerror}"]) from e
+        server = _Uvicorn(uvicorn.Config(build(desk), loop="none", log_level="warning", access_log=False, server_header=False))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+
+        async def end() -> None:
+            server.should_exit = True
+            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(task, _STOP_SECONDS)
+
+        stack.push_async_callback(end)
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        if task.done():
+            task.result()
+        return _address_of(listener)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Signals belong to the daemon, not to the page."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _address_of(listener: socket.socket) -> tuple[str, int]:
+    host, port, *_ = listener.getsockname()
+    return str(host), int(port)
+
+
+def smtp_settings(config: Config) -> SmtpSettings:
+    """The listener's settings from the configuration."""
+    smtp = config.smtp
+    mib = 1024 * 1024
+    return SmtpSettings(
+        host=smtp.host,
+        port=smtp.port,
+        hostname=config.mail.domains[0],
+        postmaster_domain=config.mail.domains[0],
+        tls_certificate=str(config.path(smtp.tls_certificate)) if smtp.tls_certificate else "",
+        tls_key=str(config.path(smtp.tls_key)) if smtp.tls_key else "",
+        connection_limit=smtp.max_connections,
+        connection_limit_per_host=smtp.max_connections_per_peer,
+        in_flight_limit=smtp.max_megabytes_in_flight * mib,
+        command_timeout=float(smtp.timeout_seconds),
+        data_timeout=float(smtp.timeout_seconds),
+        admission=AdmissionSettings(
+            size_limit=smtp.max_size_mb * mib,
+            recipient_limit=smtp.max_recipients,
+            min_free_bytes=smtp.min_free_megabytes * mib,
+            per_source_hour=smtp.per_network_per_hour,
+            per_sender_domain_hour=smtp.per_domain_per_hour,
+            unknown_local_part_hour=smtp.unknown_local_parts_per_hour,
+            unknown_local_part_per_source_hour=smtp.unknown_local_parts_per_hour,
+            null_path_unknown_hour=smtp.null_sender_unknown_per_hour,
+            trusted=tuple(smtp.trusted_relays),
+        ),
+    )
+
+
+def imap_settings(config: Config) -> tuple[ImapSettings, ...]:
+    """The IMAP doors' settings; each password is read from its file now."""
+    return tuple(
+        ImapSettings(
+            name=account.name,
+            host=account.host,
+            user=account.user,
+            password=config.path(account.password_file).read_text("utf-8").strip(),
+            port=account.port,
+            security=account.tls,
+            folder=account.folder,
+            move_to=account.move_to,
+            recipient_headers=tuple(account.envelope_headers),
+            size_limit=config.smtp.max_size_mb * 1024 * 1024,
+            poll_seconds=float(account.poll_seconds),
+        )
+        for account in config.imap
+    )

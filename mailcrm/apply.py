@@ -1,0 +1,695 @@
+"""Route -> rows, in the caller's transaction; returns the events to tell of.
+
+Every received mail ends as exactly one ``inbound`` row. ``Arrival`` is one mail with everything decided about it; ``apply``
+writes the row, lets the handler of the route's kind write the rest, and notes on the row where the mail went. The same code
+serves a mail that just came, one decided again by stronger evidence, and one that a person released or attached by hand.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from mailcrm.address import address_key
+from mailcrm.crm.chatter import NewMessage, add_event, add_mentions, add_message
+from mailcrm.crm.first_contact import ensure_person
+from mailcrm.crm.leads import NewLead, after_mail_in, after_mail_out, assign, create_lead, plan, restore, set_tags_also
+from mailcrm.crm.moving import move_message
+from mailcrm.mail import (
+    Address,
+    Attachment,
+    AuthorKind,
+    Envelope,
+    Event,
+    Facts,
+    MailKind,
+    ParsedMail,
+    Reason,
+    Route,
+    RouteKind,
+    Verdict,
+)
+from mailcrm.notify.reports import apply_report
+from mailcrm.store.engine import Session, insert_row
+from mailcrm.store.tables import (
+    attachment,
+    inbound,
+    inbound_copy,
+    lead,
+    message_ref,
+    outbox,
+    participant,
+    team,
+)
+from mailcrm.store.upsert import insert_ignore
+
+_FRESH = timedelta(seconds=30)  # five tries take longer
+_LOOPS = frozenset(
+    {
+        Reason.LOOP_OWN_MAIL,
+        Reason.LOOP_RECEIVED,
+        Reason.LOOP_NEW_LEADS,
+        Reason.LOOP_NEW_LEADS_DOMAIN,
+        Reason.LOOP_MESSAGES,
+        Reason.LOOP_EQUAL_BODIES,
+    }
+)
+_STATES = {
+    RouteKind.HOLD: "held",
+    RouteKind.TRIAGE: "triage",
+    RouteKind.QUIET: "quiet",
+    RouteKind.BURIED: "buried",
+    RouteKind.DISMISSED: "dismissed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One copy of a mail, read, looked up and decided. ``inbound_id`` is set when its row exists already."""
+
+    spool_id: str
+    envelope: Envelope
+    mail: ParsedMail
+    verdict: Verdict
+    facts: Facts
+    route: Route
+    raw_id: int | None
+    inbound_id: int | None = None
+    by: int | None = None  # who decided by hand
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a handler did: where the mail lies now, and whom to tell."""
+
+    lead_id: int | None = None
+    message_row_id: int | None = None
+    events: tuple[Event, ...] = ()
+    is_new_lead: bool = False
+
+
+Handler = Callable[[Session, Arrival, int, datetime], Placed]
+
+
+def apply(session: Session, arrival: Arrival, now: datetime) -> tuple[Event, ...]:
+    """Write what the route says. The caller enqueues the events in the same transaction."""
+    if arrival.route.kind is RouteKind.DUPLICATE:
+        count_copy(session, arrival)
+        return ()
+    inbound_id = arrival.inbound_id or record(session, arrival, now)
+    placed = _HANDLERS[arrival.route.kind](session, arrival, inbound_id, now)
+    _note_outcome(session, arrival, inbound_id, placed, now)
+    return placed.events
+
+
+# --- the inbound row ----------------------------------------------------------------------------------------------------
+
+_INSERT_INBOUND = insert(inbound)
+
+
+def record(session: Session, arrival: Arrival, now: datetime) -> int:
+    """The one row of this mail; a mail that was buried and comes back takes over its row."""
+    mail, facts, envelope, verdict = arrival.mail, arrival.facts, arrival.envelope, arrival.verdict
+    author_key = address_key(facts.author.address.address)[:320]
+    row = {
+        "content_key": _content_key(arrival, now),
+        "text_key": mail.text_key,
+        "spool_id": arrival.spool_id,
+        "received_at": envelope.received_at,
+        "door": envelope.door.value,
+        "mail_from": envelope.mail_from[:320],
+        "rcpt_to": list(envelope.rcpt_to),
+        "from_name": facts.author.address.name[:300],
+        "from_address": facts.author.address.address[:320],
+        "from_key": author_key,
+        "from_domain": author_key.rpartition("@")[2][:255],
+        "subject": mail.subject[:1000],
+        "message_id": mail.message_id[:1000],
+        "size": mail.size,
+        "author": facts.author.kind.value,
+        "author_user_id": facts.author.user_id,
+        "author_proof": facts.author.proof[:200],
+        "verdict": verdict.kind.value,
+        "verdict_reason": verdict.reason.value,
+        "verdict_detail": verdict.detail[:500],
+        "route": arrival.route.kind.value,
+        "reason": arrival.route.reason.value,
+        "state": _STATES.get(arrival.route.kind, "done"),
+        "raw_id": arrival.raw_id,
+        "decided_at": now,
+        "defects": list(mail.defects),
+    }
+    if arrival.envelope.received_at < now - _FRESH:  # only a mail that waited can have been buried
+        buried = select(inbound.c.id).where(inbound.c.spool_id == arrival.spool_id, inbound.c.state == "buried")
+        known = session.execute(buried).scalar()
+        if known is not None:
+            session.execute(update(inbound).where(inbound.c.id == known).values(row))
+            return int(known)
+    return insert_row(session, _INSERT_INBOUND, row)
+
+
+def _content_key(arrival: Arrival, now: datetime) -> str:
+    """Without a Message-ID an equal mail is a duplicate for 24 hours only; later it is a mail of its own."""
+    past = arrival.facts.past
+    if past is not None and past.is_same_content and arrival.route.kind is not RouteKind.DUPLICATE:
+        return f"{arrival.mail.content_key[:60]}:{arrival.spool_id[-18:]}"
+    return arrival.mail.content_key
+
+
+_OUTCOME = (
+    update(inbound)
+    .where(inbound.c.id == bindparam("b_id"))
+    .values(
+        route=bindparam("b_route"),
+        reason=bindparam("b_reason"),
+        reason_detail=bindparam("b_detail"),
+        state=bindparam("b_state"),
+        lead_id=bindparam("b_lead"),
+        message_row_id=bindparam("b_message"),
+        is_new_lead=bindparam("b_is_new"),
+        decided_at=bindparam("b_at"),
+        decided_by_id=bindparam("b_by"),
+        author=bindparam("b_author"),
+        author_user_id=bindparam("b_author_user"),
+        author_proof=bindparam("b_proof"),
+    )
+)
+
+
+def _note_outcome(session: Session, arrival: Arrival, inbound_id: int, placed: Placed, now: datetime) -> None:
+    route, author = arrival.route, arrival.facts.author
+    session.execute(
+        _OUTCOME,
+        {
+            "b_id": inbound_id,
+            "b_route": route.kind.value,
+            "b_reason": route.reason.value,
+            "b_detail": route.detail[:500],
+            "b_state": _STATES.get(route.kind, "done"),
+            "b_lead": placed.lead_id,
+            "b_message": placed.message_row_id,
+            "b_is_new": placed.is_new_lead,
+            "b_at": now,
+            "b_by": arrival.by,
+            "b_author": author.kind.value,
+            "b_author_user": author.user_id,
+            "b_proof": author.proof[:200],
+        },
+    )
+
+
+def count_copy(session: Session, arrival: Arrival) -> None:
+    """Row 1: add this copy's recipients, proof and door to the row."""
+    past = arrival.facts.past
+    if past is None:
+        raise ValueError("a duplicate of nothing")
+    session.execute(
+        update(inbound)
+        .where(inbound.c.id == past.inbound_id)
+        .values(copies=inbound.c.copies + 1, rcpt_to=list(dict.fromkeys((*past.rcpt_to, *arrival.envelope.rcpt_to))))
+    )
+    copy = {
+        "inbound_id": past.inbound_id,
+        "spool_id": arrival.spool_id,
+        "received_at": arrival.envelope.received_at,
+        "door": arrival.envelope.door.value,
+        "mail_from": arrival.envelope.mail_from[:320],
+        "rcpt_to": list(arrival.envelope.rcpt_to),
+        "author": arrival.facts.author.kind.value,
+        "author_proof": arrival.facts.author.proof[:200],
+    }
+    insert_ignore(session, inbound_copy, [copy])
+
+
+# --- handlers -----------------------------------------------------------------------------------------------------------
+
+
+def _new_lead(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    mail, facts, route = arrival.mail, arrival.facts, arrival.route
+    person = ensure_person(session, facts.author.address, facts.partner, facts.company, now)
+    alias = route.alias
+    new = NewLead(
+        title=mail.base_subject or _first_line(mail.new_text),
+        base_subject=mail.base_subject,
+        partner_id=person.id,
+        company_id=person.company_id,
+        owner_id=route.owner_id,
+        owner_reason=route.owner_reason or "",
+        team_id=alias.team_id if alias else None,
+        source=alias.source if alias else "",
+        medium=alias.medium if alias else "",
+        campaign=alias.campaign if alias else "",
+        tags=route.tags,
+        alias_key=alias.key if alias else _our_first(arrival),
+        reply_to=_reply_to(arrival),
+        follows_lead_id=route.follows_lead_id,
+    )
+    lead_id = create_lead(session, new, arrival.by, now)
+    _advance_rotation(session, route, now)
+    if route.follows_lead_id:
+        add_event(session, route.follows_lead_id, "continued", {"lead_id": lead_id}, None, now)
+    row_id = _write_email_in(session, arrival, inbound_id, lead_id, person.id, now)
+    after_mail_in(session, lead_id, now)
+    _schedule_meeting(session, arrival, lead_id, route.owner_id, now)
+    told = Event(
+        "message_in",
+        lead_id,
+        message_id=row_id,
+        inbound_id=inbound_id,
+        had_it_directly=_header_keys(mail),
+        is_new_lead=True,
+        also_team_ids=route.also_team_ids,
+    )
+    return Placed(lead_id, row_id, (told,), is_new_lead=True)
+
+
+def _our_first(arrival: Arrival) -> str:
+    """The first address of ours the mail went to, when no alias was named: answers leave from it."""
+    known = arrival.facts.unknown_local_parts
+    return known[0][:320] if known else ""
+
+
+def _first_line(text: str) -> str:
+    return next((" ".join(line.split())[:120] for line in text.splitlines() if line.strip()), "—")
+
+
+def _reply_to(arrival: Arrival) -> str:
+    """The customer's own Reply-To where it differs from the address we know them by."""
+    author_key = address_key(arrival.facts.author.address.address)
+    others = [p.address for p in arrival.mail.reply_to if address_key(p.address) not in ("", author_key)]
+    return others[0][:320] if others and not arrival.facts.author.is_form else ""
+
+
+def _advance_rotation(session: Session, route: Route, now: datetime) -> None:
+    if route.alias and route.owner_reason in (Reason.OWNER_BY_ROTATION, Reason.OWNER_BY_LOAD):
+        values = {"rotation_user_id": route.owner_id}
+        session.execute(update(team).where(team.c.id == route.alias.team_id).values(values))
+
+
+def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    route, facts = arrival.route, arrival.facts
+    lead_id = _lead_of(route)
+    partner_id = facts.partner.id if facts.partner else None
+    if partner_id is None and not route.is_unconfirmed:
+        partner_id = ensure_person(session, facts.author.address, None, facts.company, now).id
+    if route.wakes_lead:
+        restore(session, lead_id, None, now, reason="written_to")
+    row_id = _write_email_in(session, arrival, inbound_id, lead_id, partner_id, now)
+    after_mail_in(session, lead_id, now)
+    if not route.is_unconfirmed:
+        session.execute(update(lead).where(lead.c.id == lead_id).values(reply_to=_reply_to(arrival)))
+    if route.retire_outbox_id is not None:
+        session.execute(update(outbox).where(outbox.c.id == route.retire_outbox_id).values(is_token_retired=True))
+    found = facts.lead(lead_id)
+    _schedule_meeting(session, arrival, lead_id, found.owner_id if found else None, now)
+    told = Event(
+        "message_in",
+        lead_id,
+        message_id=row_id,
+        inbound_id=inbound_id,
+        had_it_directly=_header_keys(arrival.mail),
+        is_closed_lead=route.is_closed_lead,
+        is_unconfirmed=route.is_unconfirmed,
+        is_staff_token_misused=route.is_staff_token_misused,
+        also_team_ids=route.also_team_ids,
+    )
+    return Placed(lead_id, row_id, (told, *_link_second_lead(session, arrival, row_id, now)))
+
+
+def _link_second_lead(session: Session, arrival: Arrival, row_id: int, now: datetime) -> tuple[Event, ...]:
+    """Tokens of two leads: the mail lies on the newer, the other names it and its owner is told too."""
+    other = arrival.route.also_lead_id
+    if other is None:
+        return ()
+    add_event(session, other, "linked", {"lead_id": arrival.route.lead_id}, None, now)
+    return (Event("message_in", other, message_id=row_id),)
+
+
+def _fold(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """An automatic reply or a variant: shown folded on its lead; nobody is told, nothing else changes."""
+    lead_id = _lead_of(arrival.route)
+    partner_id = arrival.facts.partner.id if arrival.facts.partner else None
+    row_id = _write_email_in(session, arrival, inbound_id, lead_id, partner_id, now, is_folded=True)
+    return Placed(lead_id, row_id)
+
+
+def _reply(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """A salesperson's mail carried to the customer."""
+    route = arrival.route
+    lead_id, user_id = _lead_of(route), _user_of(arrival)
+    row_id = _write_from_staff(session, arrival, inbound_id, lead_id, "email_out", now)
+    assigned: tuple[Event, ...] = ()
+    if route.takes_lead:
+        assigned = assign(session, lead_id, user_id, user_id, now, Reason.OWNER_TOOK_IT).events
+    if route.confirms_key:
+        _confirm(session, lead_id, route.confirms_key)
+    after_mail_out(session, lead_id, user_id, now)
+    told = Event(
+        "message_out",
+        lead_id,
+        message_id=row_id,
+        inbound_id=inbound_id,
+        actor_user_id=user_id,
+        had_it_directly=_header_keys(arrival.mail),
+        only_to_key=route.only_to_key,
+    )
+    return Placed(lead_id, row_id, (*assigned, told))
+
+
+def _confirm(session: Session, lead_id: int, key: str) -> None:
+    statement = update(participant).where(participant.c.lead_id == lead_id, participant.c.key == key)
+    session.execute(statement.values(is_confirmed=True))
+
+
+def _sent(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """A salesperson's mail that the customer has already: logged, relayed to nobody."""
+    lead_id, user_id = _lead_of(arrival.route), _user_of(arrival)
+    row_id = _write_from_staff(session, arrival, inbound_id, lead_id, "email_out", now)
+    after_mail_out(session, lead_id, user_id, now)
+    told = Event(
+        "message_out",
+        lead_id,
+        message_id=row_id,
+        inbound_id=inbound_id,
+        actor_user_id=user_id,
+        had_it_directly=_header_keys(arrival.mail),
+        reason=Reason.SENT_DIRECTLY,
+    )
+    return Placed(lead_id, row_id, (told,))
+
+
+def _note(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """An internal note by mail."""
+    lead_id, user_id = _lead_of(arrival.route), _user_of(arrival)
+    row_id = _write_from_staff(session, arrival, inbound_id, lead_id, "note", now)
+    add_mentions(session, row_id, lead_id, arrival.mail.new_text, user_id, now)
+    told = Event(
+        "note",
+        lead_id,
+        message_id=row_id,
+        inbound_id=inbound_id,
+        actor_user_id=user_id,
+        had_it_directly=_header_keys(arrival.mail),
+    )
+    return Placed(lead_id, row_id, (told,))
+
+
+def _report(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """A delivery report tied to a mail of ours."""
+    outbox_id, report = arrival.facts.report_outbox_id, arrival.verdict.report
+    if outbox_id is None or report is None:
+        return Placed(arrival.route.lead_id)
+    return Placed(arrival.route.lead_id, None, apply_report(session, outbox_id, report, now))
+
+
+def _receipt(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    lead_id = _lead_of(arrival.route)
+    data = {"from": arrival.facts.author.address.address, "detail": arrival.verdict.detail}
+    return Placed(lead_id, add_event(session, lead_id, "receipt", data, None, now))
+
+
+def _team(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """A supplier's mail: the team hears, no lead is opened."""
+    told = Event("admin", None, inbound_id=inbound_id, also_team_ids=arrival.route.also_team_ids, reason="supplier")
+    return Placed(events=(told,))
+
+
+def _admin(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    return Placed(events=(Event("admin", None, inbound_id=inbound_id, detail=arrival.mail.subject[:200]),))
+
+
+def _hold(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """Held mail shows on the board; its staff author is asked at the stored address, a loop is told to a human once."""
+    route, author = arrival.route, arrival.facts.author
+    if route.reason in _LOOPS:
+        told = Event(
+            "loop", route.lead_id, inbound_id=inbound_id, reason=route.reason, detail=author.address.address[:200]
+        )
+        return Placed(route.lead_id, None, (told,))
+    if author.user_id is None:
+        return Placed(route.lead_id)
+    asked = Event(
+        "held",
+        route.lead_id,
+        inbound_id=inbound_id,
+        actor_user_id=author.user_id,
+        reason=route.reason,
+        detail=route.detail[:200],
+    )
+    return Placed(route.lead_id, None, (asked,))
+
+
+def _leave(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    return Placed(arrival.route.lead_id)
+
+
+_HANDLERS: dict[RouteKind, Handler] = {
+    RouteKind.NEW_LEAD: _new_lead,
+    RouteKind.APPEND: _append,
+    RouteKind.FOLD: _fold,
+    RouteKind.VARIANT: _fold,
+    RouteKind.REPLY: _reply,
+    RouteKind.SENT: _sent,
+    RouteKind.NOTE: _note,
+    RouteKind.REPORT: _report,
+    RouteKind.RECEIPT: _receipt,
+    RouteKind.TEAM: _team,
+    RouteKind.ADMIN: _admin,
+    RouteKind.HOLD: _hold,
+    RouteKind.TRIAGE: _leave,
+    RouteKind.QUIET: _leave,
+    RouteKind.DISMISSED: _leave,
+}
+
+
+def _lead_of(route: Route) -> int:
+    if route.lead_id is None:
+        raise ValueError(f"route {route.kind} without a lead")
+    return route.lead_id
+
+
+def _user_of(arrival: Arrival) -> int:
+    if arrival.facts.author.user_id is None:
+        raise ValueError(f"route {arrival.route.kind} for somebody who is no user")
+    return arrival.facts.author.user_id
+
+
+# --- the chatter entry --------------------------------------------------------------------------------------------------
+
+
+def _write_email_in(
+    session: Session,
+    arrival: Arrival,
+    inbound_id: int,
+    lead_id: int,
+    partner_id: int | None,
+    now: datetime,
+    *,
+    is_folded: bool = False,
+) -> int:
+    route, author = arrival.route, arrival.facts.author
+    base = _entry(arrival, inbound_id, lead_id, "email_in", now)
+    row_id = add_message(
+        session,
+        replace(
+            base,
+            author_kind="partner",
+            author_partner_id=partner_id,
+            author_name=author.address.name[:300],
+            author_address=author.address.address[:320],
+            is_folded=is_folded,
+            is_unconfirmed=route.is_unconfirmed,
+            is_guess=route.is_guess,
+        ),
+    )
+    _remember_ids(session, arrival, lead_id, row_id)
+    _add_attachments(session, row_id, arrival.mail.attachments)
+    if not is_folded:
+        _add_participants(session, arrival, lead_id, partner_id)
+    return row_id
+
+
+def _write_from_staff(
+    session: Session, arrival: Arrival, inbound_id: int, lead_id: int, kind: str, now: datetime
+) -> int:
+    """A user's mail on a lead. What we had sent them ourselves is not attached again."""
+    author = arrival.facts.author
+    base = _entry(arrival, inbound_id, lead_id, kind, now)
+    row_id = add_message(
+        session,
+        replace(
+            base,
+            author_kind="user",
+            author_user_id=author.user_id,
+            author_name=author.address.name[:300],
+            author_address=author.address.address[:320],
+        ),
+    )
+    _remember_ids(session, arrival, lead_id, row_id)
+    own = [a for a in arrival.mail.attachments if a.sha256 not in arrival.facts.sent_hashes]
+    _add_attachments(session, row_id, tuple(own))
+    return row_id
+
+
+def _entry(arrival: Arrival, inbound_id: int, lead_id: int, kind: str, now: datetime) -> NewMessage:
+    mail, route = arrival.mail, arrival.route
+    received = arrival.envelope.received_at
+    return NewMessage(
+        lead_id=lead_id,
+        kind=kind,
+        author_kind="system",
+        at=min(mail.date or received, received),
+        created_at=now,
+        subject=mail.subject,
+        text=mail.text,
+        new_text=mail.new_text,
+        segments=[{"kind": s.kind.value, "text": s.text} for s in mail.segments],
+        html=mail.html,
+        message_id=mail.message_id,
+        reference_ids=mail.references or mail.in_reply_to,
+        to=_named(mail.to),
+        cc=_named(mail.cc),
+        date_written=mail.date_raw,
+        reason=route.reason.value,
+        reason_detail=route.detail,
+        inbound_id=inbound_id,
+        raw_id=arrival.raw_id,
+    )
+
+
+def _named(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
+    return [{"name": a.name[:300], "address": a.address[:320]} for a in addresses[:500]]
+
+
+def _header_keys(mail: ParsedMail) -> tuple[str, ...]:
+    keys = (address_key(a.address) for a in (*mail.to, *mail.cc))
+    return tuple(dict.fromkeys(k for k in keys if k))
+
+
+def _remember_ids(session: Session, arrival: Arrival, lead_id: int, row_id: int) -> None:
+    """All ids a mail names; its own too, unless another mail bore the same id before (then it is no evidence)."""
+    mail, past = arrival.mail, arrival.facts.past
+    rows = [
+        {"ref": ref[:1000], "lead_id": lead_id, "message_id": row_id, "kind": "mentioned"}
+        for ref in mail.mentioned_ids[:32]
+    ]
+    if mail.has_message_id and (past is None or past.is_same_content):
+        rows.append({"ref": mail.message_id[:1000], "lead_id": lead_id, "message_id": row_id, "kind": "received"})
+    insert_ignore(session, message_ref, rows)
+
+
+_INSERT_ATTACHMENT = insert(attachment)
+
+
+def _add_attachments(session: Session, row_id: int, parts: tuple[Attachment, ...]) -> None:
+    rows = [
+        {
+            "message_id": row_id,
+            "sha256": part.sha256,
+            "filename": part.filename[:300],
+            "content_type": part.content_type[:200],
+            "size": part.size,
+            "content_id": part.content_id[:300],
+            "is_inline": part.is_inline,
+        }
+        for part in parts
+    ]
+    if rows:
+        session.execute(_INSERT_ATTACHMENT, rows)
+
+
+def _add_participants(session: Session, arrival: Arrival, lead_id: int, partner_id: int | None) -> None:
+    """The writer, and the outside people in their To and Cc, who get copies of the answers if the writer is confirmed."""
+    is_confirmed = not arrival.route.is_unconfirmed
+    author = arrival.facts.author.address
+    author_key = address_key(author.address)
+    rows: list[dict[str, Any]] = []
+    if author_key:
+        rows.append(_participant(lead_id, author, partner_id, is_confirmed=is_confirmed, gets_copies=False))
+    for address in (*arrival.mail.to, *arrival.mail.cc)[:50]:
+        key = address_key(address.address)
+        if key in arrival.facts.outsiders_in_header and key != author_key:
+            rows.append(_participant(lead_id, address, None, is_confirmed=is_confirmed, gets_copies=is_confirmed))
+    insert_ignore(session, participant, rows)
+
+
+def _participant(
+    lead_id: int, address: Address, partner_id: int | None, *, is_confirmed: bool, gets_copies: bool
+) -> dict[str, Any]:
+    return {
+        "lead_id": lead_id,
+        "address": address.address[:320],
+        "key": address_key(address.address)[:320],
+        "name": address.name[:300],
+        "partner_id": partner_id,
+        "is_confirmed": is_confirmed,
+        "gets_copies": gets_copies,
+    }
+
+
+# --- meetings -----------------------------------------------------------------------------------------------------------
+
+_STARTS = re.compile(rb"^DTSTART[^:\r\n]{0,100}:(\d{4})(\d\d)(\d\d)", re.MULTILINE)
+
+
+def _schedule_meeting(session: Session, arrival: Arrival, lead_id: int, owner_id: int | None, now: datetime) -> None:
+    """A calendar mail is a meeting activity on its lead, if the lead has somebody to do it."""
+    if arrival.verdict.kind is not MailKind.CALENDAR or owner_id is None:
+        return
+    due_on = meeting_date(arrival.mail) or now.date()
+    plan(session, lead_id, "meeting", due_on, owner_id, None, now, summary=arrival.mail.subject)
+
+
+def meeting_date(mail: ParsedMail) -> date | None:
+    """The day an invitation is for (RFC 5545 3.8.2.4, DTSTART), as written."""
+    for part in mail.attachments:
+        found = _STARTS.search(part.content) if part.content_type == "text/calendar" else None
+        if found:
+            try:
+                return date(int(found[1]), int(found[2]), int(found[3]))
+            except ValueError:
+                return None
+    return None
+
+
+# --- decided again ------------------------------------------------------------------------------------------------------
+
+
+def move_to_lead(session: Session, inbound_id: int, lead_id: int, now: datetime) -> tuple[Event, ...]:
+    """A copy with a reply address shows that the mail belongs to another lead: move its entry there, once.
+
+    A lead that this mail alone had opened, and that nobody touched, is dissolved by the move.
+    """
+    from_lead = select(inbound.c.lead_id, inbound.c.message_row_id, inbound.c.is_new_lead).where(
+        inbound.c.id == inbound_id
+    )
+    row = session.execute(from_lead).one()
+    if row.lead_id == lead_id or row.message_row_id is None:
+        return ()
+    move_message(session, row.message_row_id, lead_id, now, is_opener=row.is_new_lead)
+    session.execute(update(inbound).where(inbound.c.id == inbound_id).values(lead_id=lead_id, is_new_lead=False))
+    after_mail_in(session, lead_id, now)
+    return (Event("message_in", lead_id, message_id=row.message_row_id, inbound_id=inbound_id),)
+
+
+def join_teams(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> tuple[Event, ...]:
+    """A copy at another team's alias: its tags are united with the lead's, and the team hears once."""
+    row = session.execute(select(inbound.c.lead_id, inbound.c.message_row_id).where(inbound.c.id == inbound_id)).one()
+    if row.lead_id is None:
+        return ()
+    own_team = session.execute(select(lead.c.team_id).where(lead.c.id == row.lead_id)).scalar()
+    others = tuple(a.team_id for a in arrival.facts.aliases if a.team_id != own_team)
+    set_tags_also(session, row.lead_id, [tag for a in arrival.facts.aliases for tag in a.tags], now)
+    if not others:
+        return ()
+    return (
+        Event("message_in", row.lead_id, message_id=row.message_row_id, inbound_id=inbound_id, also_team_ids=others),
+    )
+
+
+def is_staff(arrival: Arrival) -> bool:
+    """Whether the mail claims to be from a user, proven or not."""
+    return arrival.facts.author.kind in (AuthorKind.USER_PROVEN, AuthorKind.USER_CLAIMED)

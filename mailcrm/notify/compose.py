@@ -1,0 +1,356 @@
+"""Makes the mail of an outbox row: a person's mail to the customer, or a notice to one member of staff. Pure.
+
+``compose`` is called once in a row's life; its bytes are stored and the same on every attempt. A mail to the customer is made anew
+from what was newly written and a quote of our own stored copy; it holds no staff address, no notice id, no token but its own.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from email.utils import format_datetime as rfc_date
+from urllib.parse import quote as percent
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from mailcrm.i18n import Translator, format_datetime, format_size, known_locale, translator
+from mailcrm.mail import Address, Intent, NoticeKind
+from mailcrm.marker import MARKER
+from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
+from mailcrm.notify.files import File, is_executable, safe_filename
+from mailcrm.notify.letterhead import (
+    Letterhead,
+    called,
+    fit_mailbox,
+    header_text,
+    mailbox,
+    marker_of,
+    thread_root,
+    token_address,
+)
+from mailcrm.notify.material import Card, Material, Reader, Shown
+from mailcrm.notify.mime import Part, mail_bytes, mailboxes, message_ids
+from mailcrm.notify.mime import words as words_of
+from mailcrm.notify.opening import Answer, answer_of, author_name, first_lines, heading, reason_line, warnings
+from mailcrm.notify.prose import bare_subject, html_of, quote, tidy
+from mailcrm.notify.render import Rendered, Templates
+
+MAX_TEXT = 60_000  # characters; mail clients clip HTML above about 100 KB
+MAX_REFERENCES = 32
+_TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+-]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    subject: str
+    raw: bytes
+    card_lines: tuple[str, ...] = ()  # as shown in a notice
+
+
+def compose(material: Material, head: Letterhead, templates: Templates, now: datetime) -> Composed:
+    """The mail of this row; raises LookupError where a row that it needs is gone."""
+    if material.row.kind == NoticeKind.CUSTOMER_REPLY:
+        return _customer_mail(material, head, templates, now)
+    return _notice(material, head, templates, now)
+
+
+# --- to the customer ----------------------------------------------------------------------------------------------------
+
+
+def _customer_mail(material: Material, head: Letterhead, templates: Templates, now: datetime) -> Composed:
+    message, card = material.message, material.card
+    if message is None or card is None:
+        raise LookupError("the message or the lead of this mail is gone")
+    locale = known_locale(card.language or head.locale)
+    answered = material.answered
+    words = translator(locale)
+    quoted = quote_of(answered, words, head) if answered and not _is_new_person(material) else ""
+    values = {"text": tidy(message.words), "html": html_of(tidy(message.words)), "quote": quoted, **_quote_html(quoted)}
+    values["subject"] = _customer_subject(message, answered, card)
+    rendered = templates.render("customer_reply", locale, values)
+    sender = f"{material.actor.name} / {head.company}" if material.actor else head.company
+    from_address = card.sales_address or head.notify_address
+    reply_to = token_address(head, material.row, Intent.REPLY, card.sales_address)
+    headers = [
+        ("From", mailbox(sender, from_address)),
+        ("To", _people(material, "to")),
+        ("Cc", _people(material, "cc")),
+        ("Reply-To", mailbox(sender, reply_to)),
+        *_thread_headers(answered),
+    ]
+    return _assembled(material, head, rendered, headers, _all_parts(material), now)
+
+
+def _is_new_person(material: Material) -> bool:
+    """An answer to somebody nobody has confirmed carries nothing of what others wrote."""
+    return bool(material.row.params.get("only_to_key"))
+
+
+def quote_of(answered: Shown, words: Translator, head: Letterhead) -> str:
+    """Our stored copy of the customer's words under a line that says whose they are, in the customer's language."""
+    at = format_datetime(answered.at, words.locale, head.time_zone)
+    line = words.gettext("%(at)s, %(name)s wrote:") % {"at": at, "name": called(answered.author)}
+    return f"{line}\n{quote(_quotable(answered.words, head))}"
+
+
+def _quotable(text: str, head: Letterhead) -> str:
+    """Without lines that hold an address we issued or our own marker: a customer may have quoted them back."""
+    domains = [f"@{domain}" for domain in head.domains]
+    lines = text.split("\n")
+    return "\n".join(line for line in lines if MARKER not in line and not any(d in line.lower() for d in domains))
+
+
+def _quote_html(quoted: str) -> dict[str, object]:
+    attribution, _, lines = quoted.partition("\n")
+    bare = "\n".join(line[1:].removeprefix(" ") for line in lines.split("\n"))
+    return {"attribution": attribution, "quote_html": html_of(bare) if bare.strip() else Markup("")}
+
+
+def _customer_subject(message: Shown, answered: Shown | None, card: Card) -> str:
+    """The customer's own subject with one "Re:"; a first mail has the salesperson's."""
+    if answered is not None:
+        return f"Re: {header_text(bare_subject(answered.subject)) or bare_subject(card.title)}"
+    return header_text(bare_subject(message.subject)) or header_text(card.title)
+
+
+def _people(material: Material, kind: str) -> str:
+    return mailboxes([fit_mailbox(one.name, one.address) for one in material.row.recipients if one.kind == kind])
+
+
+def _thread_headers(answered: Shown | None) -> list[tuple[str, str]]:
+    if answered is None or not _is_fit(answered.message_id):
+        return []
+    before = [ref for ref in answered.reference_ids if ref != answered.message_id][-MAX_REFERENCES:]
+    ids = [ref for ref in (*before, answered.message_id) if _is_fit(ref)]
+    return [("In-Reply-To", message_ids(ids[-1:])), ("References", message_ids(ids))]
+
+
+def _is_fit(ref: str) -> bool:
+    return bool(ref) and ref.isascii() and ref.isprintable() and " " not in ref and len(ref) < 900
+
+
+def _all_parts(material: Material) -> list[Part]:
+    files = material.message.files if material.message else ()
+    contents = material.contents or {}
+    return [
+        Part(safe_filename(f.filename), _fit_type(f.content_type), contents[f.id]) for f in files if f.id in contents
+    ]
+
+
+def _fit_type(content_type: str) -> str:
+    """A file travels as what it is, unless a mail client would take it for a part of the mail."""
+    is_fit = bool(_TYPE.match(content_type)) and not content_type.startswith(("multipart/", "message/", "text/"))
+    return content_type if is_fit else "application/octet-stream"
+
+
+# --- to staff -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    name: str
+    size: str
+    url: str  # "" where the file goes along
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    plain: str
+    html: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the templates of notices show."""
+
+    locale: str
+    marker: str
+    subject: str
+    warnings: tuple[Said, ...]
+    first: tuple[Said, ...]
+    note_address: str
+    note_href: str
+    heading: str
+    text: str
+    html: Markup
+    is_cut: bool
+    files: tuple[FileLine, ...]
+    card_title: str
+    card: tuple[Line, ...]
+    url: str
+    reason: str
+
+
+def _notice(material: Material, head: Letterhead, templates: Templates, now: datetime) -> Composed:
+    reader = material.reader
+    if reader is None:
+        raise LookupError("the user this notice is for is gone")
+    words = translator(reader.locale)
+    answer = answer_of(material)
+    view = notice_view(material, answer, reader, head, words)
+    values: dict[str, object] = {"v": view}
+    if material.row.kind == NoticeKind.DIGEST:
+        values["digest"] = material.row.params["digest"]
+    rendered = templates.render(material.row.kind.value, reader.locale, values)
+    headers = [
+        ("From", mailbox(_notice_sender(material, head, words), head.notify_address)),
+        ("To", mailbox(reader.name, reader.address)),
+        ("Reply-To", _notice_reply_to(material, answer, head, words)),
+        *_lead_thread(material, head),
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "OOF, AutoReply"),
+    ]
+    made = _assembled(material, head, rendered, headers, _all_parts(material), now)
+    shown = [view.card_title, *(f"{line.label}: {line.value}" for line in view.card)] if view.card else []
+    return replace(made, card_lines=tuple(shown))
+
+
+def _notice_sender(material: Material, head: Letterhead, words: Translator) -> str:
+    name = author_name(material, head)
+    if not name:
+        return head.notify_name
+    return words.gettext("%(name)s via %(company)s") % {"name": called(Address(name, "")), "company": head.company}
+
+
+def _notice_reply_to(material: Material, answer: Answer, head: Letterhead, words: Translator) -> str:
+    _ = words.gettext
+    alias = material.card.sales_address if material.card else ""
+    if answer.intent is None:
+        return mailbox(head.notify_name, head.notify_address)
+    address = token_address(head, material.row, answer.intent, alias)
+    if answer.intent == Intent.REPLY:
+        return mailbox(_("Reply to %(name)s (customer)") % {"name": called(answer.to[0])}, address)
+    if answer.intent == Intent.NOTE:
+        return mailbox(_("Internal note (stays inside)"), address)
+    return mailbox(head.notify_name, address)
+
+
+def _lead_thread(material: Material, head: Letterhead) -> list[tuple[str, str]]:
+    """A fixed first id per lead and user keeps all notices of a lead in one thread of the mail client."""
+    if material.card is None:
+        return []
+    root = f"<{thread_root(head, material.card.id, material.row.user_id)}>"
+    return [("In-Reply-To", root), ("References", root)]
+
+
+def notice_view(material: Material, answer: Answer, reader: Reader, head: Letterhead, words: Translator) -> View:
+    """All that a notice says, in the reader's language."""
+    text = _shown_text(material)
+    note_address = _note_address(material, answer, head)
+    subject = _notice_subject(material, words)
+    card = material.card
+    return View(
+        locale=words.locale,
+        marker=MARKER,
+        subject=subject,
+        warnings=tuple(Said(line, html_of(line, with_addresses=False)) for line in warnings(material, words)),
+        first=tuple(Said(line, html_of(line, with_addresses=False)) for line in first_lines(material, head, words)),
+        note_address=note_address,
+        note_href=f"mailto:{note_address}?subject={percent(subject)}" if note_address else "",
+        heading=heading(material, head, words, _zone(reader, head)) or _arrived_heading(material, reader, head, words),
+        text=text[:MAX_TEXT],
+        html=html_of(text[:MAX_TEXT]),
+        is_cut=len(text) > MAX_TEXT,
+        files=_file_lines(material, head, words),
+        card_title=card_title(card, words) if card and _shows_card(material) else "",
+        card=card_lines(card, words) if card and _shows_card(material) else (),
+        url=lead_url(head, card.id) if card and _shows_card(material) else "",
+        reason=reason_line(material, words),
+    )
+
+
+def _shows_card(material: Material) -> bool:
+    """A question has no links and stays short: it may be answered from a mail that somebody forged."""
+    return material.row.kind not in (NoticeKind.HELD, NoticeKind.DIGEST)
+
+
+def _zone(reader: Reader, head: Letterhead) -> str:
+    return reader.time_zone or head.time_zone
+
+
+def _shown_text(material: Material) -> str:
+    if material.row.kind == NoticeKind.HELD:
+        return tidy(material.arrived.excerpt if material.arrived else _beginning(material.message))
+    if material.arrived is not None:
+        return tidy(material.arrived.excerpt)
+    if material.row.kind in (NoticeKind.MESSAGE, NoticeKind.NOTE, NoticeKind.SENT, NoticeKind.FAILED):
+        return tidy(material.message.words) if material.message else ""
+    return ""
+
+
+def _beginning(message: Shown | None) -> str:
+    return message.words[:500] if message else ""
+
+
+def _arrived_heading(material: Material, reader: Reader, head: Letterhead, words: Translator) -> str:
+    if material.arrived is None:
+        return ""
+    at = format_datetime(material.arrived.received_at, words.locale, _zone(reader, head))
+    author = material.arrived.author
+    name = f"{author.name} <{author.address}>" if author.name else author.address
+    said = words.gettext("%(name)s wrote, %(at)s: %(subject)s")
+    return said % {"name": name, "at": at, "subject": header_text(material.arrived.subject)}
+
+
+def _note_address(material: Material, answer: Answer, head: Letterhead) -> str:
+    if answer.intent != Intent.REPLY or material.row.lead_id is None:
+        return ""
+    alias = material.card.sales_address if material.card else ""
+    return token_address(head, material.row, Intent.NOTE, alias)
+
+
+def _notice_subject(material: Material, words: Translator) -> str:
+    _ = words.gettext
+    kind, card, arrived = material.row.kind, material.card, material.arrived
+    if kind == NoticeKind.DIGEST:
+        return str(material.row.params["digest"]["subject"])
+    about = header_text(arrived.subject) if arrived else ""
+    if card is not None:
+        base = header_text(bare_subject(card.base_subject or card.title))
+        about = f"{called(Address(card.partner_name, ''))}: {base}" if card.partner_name else base
+    prefix = {
+        NoticeKind.FAILED: _("Not delivered: %(subject)s"),
+        NoticeKind.HELD: _("Not sent yet: %(subject)s"),
+        NoticeKind.LOOP: _("Held, going in circles: %(subject)s"),
+        NoticeKind.ADMIN: _("For the administrators: %(subject)s"),
+    }.get(kind, "%(subject)s")
+    return prefix % {"subject": about}
+
+
+def _file_lines(material: Material, head: Letterhead, words: Translator) -> tuple[FileLine, ...]:
+    if material.message is None or material.row.kind not in (NoticeKind.MESSAGE, NoticeKind.NOTE, NoticeKind.SENT):
+        return ()
+    contents = material.contents or {}
+    return tuple(_file_line(file, file.id in contents, head, words) for file in material.message.files)
+
+
+def _file_line(file: File, is_along: bool, head: Letterhead, words: Translator) -> FileLine:
+    name = safe_filename(file.filename)
+    if is_executable(name):
+        name = words.gettext("%(name)s (a program: open it only if you expected it)") % {"name": name}
+    return FileLine(
+        name, format_size(file.size, words.locale), "" if is_along else f"{head.public_url}/attachments/{file.id}"
+    )
+
+
+# --- bytes --------------------------------------------------------------------------------------------------------------
+
+
+def _assembled(
+    material: Material,
+    head: Letterhead,
+    rendered: Rendered,
+    headers: Sequence[tuple[str, str]],
+    parts: Sequence[Part],
+    now: datetime,
+) -> Composed:
+    subject = header_text(rendered.subject)
+    written = [
+        ("Subject", words_of(subject)),
+        *((name, value) for name, value in headers if value),
+        ("Date", rfc_date(now.astimezone(ZoneInfo(head.time_zone)))),
+        ("Message-ID", f"<{material.row.message_id}>"),
+        ("X-Mailcrm-Marker", marker_of(head, material.row)),
+    ]
+    return Composed(subject, mail_bytes(written, rendered.text, rendered.html, parts))

@@ -1,0 +1,278 @@
+"""Empties the outbox: claim → render and store the bytes → hand to the relay → record the result.
+
+    claimed (committed) → rendered → bytes recorded (committed) → sent → result recorded (committed)
+
+The attempt and the next one are committed before the peer is called. A crash between the peer's 250 and our commit repeats the mail
+with the same Message-ID and bytes, which is all that SMTP allows. A mail that cannot be rendered waits, is tried five times and
+then failed with its reason; it stops no other. Before a mail leaves the house ``leak`` looks at it once more.
+"""
+
+import logging
+import queue
+import smtplib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from mailcrm.address import address_key
+from mailcrm.config import Config
+from mailcrm.crash import reached
+from mailcrm.mail import NoticeKind, Permanent, Temporary
+from mailcrm.notify.cardtext import all_card_lines
+from mailcrm.notify.compose import Composed, compose
+from mailcrm.notify.leak import Forbidden, leak
+from mailcrm.notify.letterhead import Letterhead, letterhead, reply_token_of, sender_of
+from mailcrm.notify.material import Blobs, Material, read_material, with_contents
+from mailcrm.notify.outbox import (
+    Bytes,
+    Outgoing,
+    Patience,
+    RecipientResult,
+    Result,
+    claim,
+    hold,
+    mark_rendered,
+    mark_result,
+    mark_unrendered,
+    take_back,
+    without_attachments,
+)
+from mailcrm.notify.relay import Answer, Relay, RelaySettings, is_too_large
+from mailcrm.notify.render import Templates
+from mailcrm.store.engine import Session, Store
+from mailcrm.store.keyring import Keyring
+
+log = logging.getLogger(__name__)
+GROUP = 20  # rows claimed, and results recorded, in one transaction
+IDLE_SECONDS = 1.0  # between two looks at the outbox when nobody wakes us
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverSettings:
+    """What delivery needs of the configuration. ``process`` is the stable name of this node: a restart frees its claims."""
+
+    process: str
+    head: Letterhead
+    patience: Patience
+    connections: int = 2
+
+
+def deliver_settings(config: Config, keyring: Keyring, process: str) -> DeliverSettings:
+    patience = Patience(config.notify.late_hours, config.notify.give_up_hours)
+    head = letterhead(config, keyring)
+    return DeliverSettings(process, head, patience, config.relay.connections)
+
+
+def relay_settings(config: Config) -> RelaySettings:
+    """The relay as configured; its password is read from the file now."""
+    r = config.relay
+    password = config.path(r.password_file).read_text("utf-8").strip() if r.password_file else ""
+    return RelaySettings(r.host, r.port, r.tls, r.user, password, r.timeout_seconds, config.mail.domains[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    row: Outgoing
+    raw: bytes
+
+
+class Deliverer:
+    """Delivers from one store: ``run`` until ``stop``, ``wake`` it when something was enqueued; or ``run_once``."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: DeliverSettings,
+        clock: Callable[[], datetime],
+        blobs: Blobs,
+        relay: Callable[[], Relay],
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._blobs = blobs
+        self._templates = Templates()
+        self._relays: queue.SimpleQueue[Relay] = queue.SimpleQueue()
+        self._all_relays = [relay() for _ in range(settings.connections)]
+        for one in self._all_relays:
+            self._relays.put(one)
+        self._pool = ThreadPoolExecutor(settings.connections, thread_name_prefix="relay")
+        self._woken = threading.Event()
+        self._is_stopping = False
+
+    def run(self) -> None:
+        """Deliver until ``stop``. What an earlier process of this name had in hand is taken up first."""
+        self._store.write(lambda session: take_back(session, self._settings.process, self._clock()))
+        while not self._is_stopping:
+            self._woken.clear()
+            try:
+                is_idle = self.run_once() == 0
+            except Exception:  # a database away for a moment must not end delivery
+                log.exception("delivery stopped short and goes on")
+                is_idle = True
+            if is_idle:
+                self._woken.wait(IDLE_SECONDS)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End ``run`` after the mails in hand."""
+        self._is_stopping = True
+        self._woken.set()
+
+    def close(self) -> None:
+        """Close the connections; after ``run`` has returned."""
+        self._pool.shutdown(wait=True)
+        for relay in self._all_relays:
+            relay.close()
+
+    def run_once(self) -> int:
+        """Make one attempt for up to ``GROUP`` due mails; how many were taken."""
+        s = self._settings
+        rows = self._store.write(
+            lambda session: claim(session, s.process, GROUP, self._clock(), s.patience.give_up_hours)
+        )
+        if not rows:
+            return 0
+        reached("deliver.claimed")
+        ready = self._rendered(rows)
+        reached("deliver.attempt_recorded")
+        answered = list(self._pool.map(self._hand_over, self._shared(ready)))
+        reached("deliver.sent")
+        outcomes = [outcome for group in answered for outcome in group]
+        if outcomes:
+            self._store.write(lambda session: self._record(session, outcomes))
+        reached("deliver.recorded")
+        return len(rows)
+
+    # render
+
+    def _rendered(self, rows: Sequence[Outgoing]) -> list[_Ready]:
+        """The rows with their bytes: stored ones as they are, new ones made, looked at and stored."""
+        known = [_Ready(row, row.bytes) for row in rows if row.bytes is not None]
+        fresh = [row for row in rows if row.bytes is None]
+        if not fresh:
+            return known
+        made = [self._made(material) for material in self._material(fresh)]
+        reached("deliver.rendered")
+        self._store.write(lambda session: self._record_made(session, made))
+        return known + [_Ready(one.row, one.mail.raw) for one in made if one.mail is not None and not one.fault]
+
+    def _material(self, rows: Sequence[Outgoing]) -> Sequence[Material]:
+        with self._store.read() as session:
+            return read_material(session, rows)
+
+    def _made(self, material: Material) -> "_Made":
+        head = self._settings.head
+        try:
+            full = with_contents(material, self._blobs, head)
+            mail = compose(full, head, self._templates, self._clock())
+        except Exception as e:  # one mail that cannot be made must not stop the others
+            log.exception("outbox row %d cannot be rendered", material.row.id)
+            return _Made(material.row, None, f"{type(e).__name__}: {e}"[:500])
+        return _Made(material.row, mail, self._leak(full, mail))
+
+    def _leak(self, material: Material, mail: Composed) -> str:
+        guarded, head = material.guarded, self._settings.head
+        if guarded is None or material.card is None or material.row.params.get("released_by"):
+            return ""
+        token = reply_token_of(head, material.row, material.card.sales_address)
+        host = urlsplit(head.public_url).netloc
+        lines = all_card_lines(material.card)
+        staff, notes, known = guarded.staff_addresses, guarded.notes, guarded.customers_words
+        return leak(mail.raw, Forbidden(token, staff, host, lines, notes, known))
+
+    def _record_made(self, session: Session, made: Sequence["_Made"]) -> None:
+        now, domain = self._clock(), self._settings.head.domain
+        fine = [(one.row, one.mail) for one in made if one.mail is not None and not one.fault]
+        mark_rendered(session, [Bytes(row, mail.subject, mail.raw, mail.card_lines) for row, mail in fine])
+        for one in made:
+            if one.mail is None:
+                mark_unrendered(session, one.row, one.fault, now, domain)
+            elif one.fault:
+                hold(session, one.row, one.fault, now, domain)
+
+    # send
+
+    def _shared(self, ready: Sequence[_Ready]) -> list[list[_Ready]]:
+        """One group per connection, so that a group's mails go one after the other over one of them."""
+        count = self._settings.connections
+        return [group for group in (list(ready[i::count]) for i in range(count)) if group]
+
+    def _hand_over(self, group: Sequence[_Ready]) -> list["_Outcome"]:
+        relay = self._relays.get()
+        try:
+            return self._sent(relay, group)
+        finally:
+            self._relays.put(relay)
+
+    def _sent(self, relay: Relay, group: Sequence[_Ready]) -> list["_Outcome"]:
+        """When nobody answers, the rest of the group is not dialled for: all of it waits."""
+        outcomes = []
+        unreachable: Temporary | None = None
+        for ready in group:
+            if unreachable is not None:
+                outcomes.append(_all(ready.row, Answer("deferred", "4.4.1", str(unreachable))))
+                continue
+            try:
+                answers = relay.send(self._sender(ready.row), [one.address for one in ready.row.pending], ready.raw)
+                outcomes.append(_Outcome(ready.row, answers))
+            except Permanent as e:
+                outcomes.append(_all(ready.row, Answer("failed", e.code, e.text)))
+            except Temporary as e:
+                outcomes.append(_all(ready.row, Answer("deferred", "4.4.1", str(e))))
+                unreachable = e if _is_unreachable(e) else None
+        return outcomes
+
+    def _sender(self, row: Outgoing) -> str:
+        return sender_of(self._settings.head, row)
+
+    # record
+
+    def _record(self, session: Session, outcomes: Sequence["_Outcome"]) -> None:
+        now = self._clock()
+        smaller = [one for one in outcomes if _may_shrink(one)]
+        for one in smaller:
+            without_attachments(session, one.row, now)
+        results = [_result(one) for one in outcomes if one not in smaller]
+        mark_result(session, results, now, self._settings.patience, self._settings.head.domain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    row: Outgoing
+    mail: Composed | None
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    row: Outgoing
+    answers: dict[str, Answer]
+
+
+def _all(row: Outgoing, answer: Answer) -> _Outcome:
+    return _Outcome(row, {one.address: answer for one in row.pending})
+
+
+def _is_unreachable(error: Temporary) -> bool:
+    """Whether even the connection failed; a connection lost inside one mail says nothing about the next."""
+    cause = error.__cause__
+    is_inside = isinstance(cause, smtplib.SMTPException) and not isinstance(cause, smtplib.SMTPConnectError)
+    return isinstance(cause, OSError) and not is_inside
+
+
+def _may_shrink(outcome: _Outcome) -> bool:
+    is_notice = outcome.row.kind != NoticeKind.CUSTOMER_REPLY
+    is_first = not outcome.row.params.get("without_attachments")
+    return is_notice and is_first and any(is_too_large(answer) for answer in outcome.answers.values())
+
+
+def _result(outcome: _Outcome) -> Result:
+    by_key = {address_key(address): answer for address, answer in outcome.answers.items()}
+    tried = [(one, by_key[address_key(one.address)]) for one in outcome.row.pending]
+    return Result(outcome.row, tuple(RecipientResult(one.id, a.state, a.code, a.text) for one, a in tried))

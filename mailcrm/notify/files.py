@@ -1,0 +1,51 @@
+"""Which files of a message go with a notice, and which stand in it as a link. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailcrm.notify.letterhead import header_text
+
+_RUNS_WHEN_OPENED = """
+ade adp apk app appx appxbundle bat cab chm cmd com cpl dll dmg docm dotm exe gadget hta img inf ins iso isp jar jnlp js jse
+lib lnk mde msc msi msix msp mst nsh pif potm ppam ppsm pptm ps1 ps1xml psm1 reg scf scr sct sh sys url vb vbe vbs vhd vhdx
+vxd wsc wsf wsh xlam xll xlsm xltm
+"""
+_EXECUTABLE = frozenset(_RUNS_WHEN_OPENED.split())
+_UNFIT = re.compile(r'[/\\:*?"<>|]')
+_SMALL_INLINE = 8_000  # a picture in the text below this is a logo
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment of a message, without its content."""
+
+    id: int
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    is_inline: bool
+
+
+def safe_filename(name: str) -> str:
+    """A label without folders, control characters or signs that some system forbids."""
+    return _UNFIT.sub("_", header_text(name, 120)).strip(". ") or "file"
+
+
+def is_executable(name: str) -> bool:
+    """Whether opening such a file runs it; trailing dots and spaces fool nobody but the reader."""
+    return safe_filename(name).rpartition(".")[2].lower() in _EXECUTABLE
+
+
+def carried(files: Sequence[File], limit: int) -> frozenset[int]:
+    """The ids of the files that go along: in order, together at most ``limit`` bytes; nothing that runs, no logos."""
+    ids = []
+    left = limit
+    for file in files:
+        is_logo = file.is_inline and file.size < _SMALL_INLINE
+        if is_executable(file.filename) or is_logo or file.size > left:
+            continue
+        ids.append(file.id)
+        left -= file.size
+    return frozenset(ids)

@@ -1,0 +1,418 @@
+"""Reads what the mails of a group of outbox rows are made of; ``compose`` makes the mails from it.
+
+A fixed number of statements for a whole group of notices, and three more for each mail to a customer. Files are read by hash
+after the rows, outside any transaction.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BindParameter, Row, bindparam, false, select, union_all
+
+from mailcrm.address import address_key
+from mailcrm.mail import Address, NoticeKind
+from mailcrm.notify.excerpt import excerpt
+from mailcrm.notify.files import File, carried
+from mailcrm.notify.letterhead import Letterhead, is_thread_root
+from mailcrm.notify.outbox import Outgoing
+from mailcrm.notify.people import NOBODY_OUTSIDE, Outside, read_outside
+from mailcrm.store.engine import Session
+from mailcrm.store.tables import (
+    activity,
+    alias,
+    attachment,
+    inbound,
+    lead,
+    message,
+    outbox,
+    outbox_recipient,
+    partner,
+    raw,
+    stage,
+    user,
+    user_address,
+)
+
+Blobs = Callable[[str], bytes]  # sha256 -> content
+_AnyRow = Row[*tuple[Any, ...]]
+_MAX_OTHERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class NextActivity:
+    type: str
+    summary: str
+    due_on: date
+    user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLead:
+    id: int
+    title: str
+    stages: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A lead as it stands in a notice. ``stages`` names its stage by locale."""
+
+    id: int
+    title: str
+    base_subject: str
+    partner_name: str
+    company_name: str
+    language: str
+    stages: Mapping[str, str]
+    value: Decimal | None
+    currency: str
+    priority: int
+    owner_name: str
+    sales_address: str
+    next_activity: NextActivity | None = None
+    others: tuple[OtherLead, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message of the chatter."""
+
+    id: int
+    kind: str
+    author: Address
+    author_user_id: int | None
+    subject: str
+    new_text: str
+    text: str
+    at: datetime
+    cc: tuple[Address, ...]
+    message_id: str
+    reference_ids: tuple[str, ...]
+    event: str
+    is_unconfirmed: bool = False
+    files: tuple[File, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """What was newly written; the whole where nothing was recognised as new."""
+        return self.new_text if self.new_text.strip() else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A user as the reader, or the writer, of a mail."""
+
+    id: int
+    name: str
+    address: str
+    locale: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A mail as the inbound list has it, with the beginning of its text."""
+
+    id: int
+    author: Address
+    subject: str
+    received_at: datetime
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    subject: str
+    recipients: tuple[tuple[str, str], ...]  # address, what was said
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What must not be in a mail to the outside (``leak``)."""
+
+    staff_addresses: tuple[str, ...]
+    notes: tuple[str, ...]
+    customers_words: str  # everything the outside wrote: it knows that already
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that one mail is made of."""
+
+    row: Outgoing
+    card: Card | None = None
+    message: Shown | None = None
+    answered: Shown | None = None  # the customer's message that a mail to the customer answers
+    outside: Outside = NOBODY_OUTSIDE
+    reader: Reader | None = None
+    actor: Reader | None = None
+    arrived: Arrived | None = None
+    undelivered: Undelivered | None = None
+    guarded: Guarded | None = None
+    contents: Mapping[int, bytes] | None = None  # attachment id -> bytes, of those that go along
+
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_company = partner.alias("company")
+_owner = user.alias("owner")
+_sales = alias.alias("sales")
+_first_alias = select(_sales.c.address).order_by(_sales.c.id).limit(1)
+_team_alias = _first_alias.where(_sales.c.team_id == lead.c.team_id).correlate(lead).scalar_subquery()
+_any_alias = _first_alias.scalar_subquery()
+_LEADS = (
+    select(
+        lead,
+        stage.c.name_en,
+        stage.c.name_fi,
+        partner.c.name.label("partner_name"),
+        partner.c.language,
+        _company.c.name.label("company_name"),
+        _owner.c.name.label("owner_name"),
+        alias.c.address.label("alias_address"),
+        _team_alias.label("team_alias"),
+        _any_alias.label("any_alias"),
+    )
+    .join_from(lead, stage, stage.c.id == lead.c.stage_id)
+    .outerjoin(partner, partner.c.id == lead.c.partner_id)
+    .outerjoin(_company, _company.c.id == lead.c.company_id)
+    .outerjoin(_owner, _owner.c.id == lead.c.owner_id)
+    .outerjoin(alias, alias.c.key == lead.c.alias_key)
+    .where(lead.c.id.in_(_IDS))
+)
+_ACTIVITIES = (
+    select(activity.c.lead_id, activity.c.type, activity.c.summary, activity.c.due_on, user.c.name)
+    .join(user, user.c.id == activity.c.user_id)
+    .where(activity.c.lead_id.in_(_IDS), activity.c.done_at.is_(None))
+    .order_by(activity.c.due_on.desc(), activity.c.id.desc())
+)
+_OPEN_LEADS = (
+    select(lead.c.id, lead.c.partner_id, lead.c.title, stage.c.name_en, stage.c.name_fi)
+    .join(stage, stage.c.id == lead.c.stage_id)
+    .where(lead.c.partner_id.in_(_IDS), lead.c.outcome.is_(None))
+    .order_by(lead.c.id.desc())
+    .limit(200)
+)
+_MESSAGES = select(message).where(message.c.id.in_(_IDS))
+_FILES = select(attachment).where(attachment.c.message_id.in_(_IDS)).order_by(attachment.c.id)
+_USERS = (
+    select(user.c.id, user.c.name, user.c.locale, user.c.time_zone, user_address.c.address)
+    .join(user_address, user_address.c.user_id == user.c.id)
+    .where(user.c.id.in_(_IDS))
+    .order_by(user_address.c.is_primary, user_address.c.id.desc())
+)
+_ARRIVED = (
+    select(inbound, raw.c.compressed)
+    .outerjoin(raw, raw.c.id == inbound.c.raw_id)
+    .where(inbound.c.id.in_(_IDS))
+)  # fmt: skip
+_UNDELIVERED = (
+    select(
+        outbox.c.id,
+        outbox.c.subject,
+        outbox_recipient.c.address,
+        outbox_recipient.c.state,
+        outbox_recipient.c.code,
+        outbox_recipient.c.text,
+    )
+    .join(outbox_recipient, outbox_recipient.c.outbox_id == outbox.c.id)
+    .where(outbox.c.id.in_(_IDS))
+    .order_by(outbox_recipient.c.id)
+)
+_ANSWERED = (  # the newest first; who it goes to decides which
+    select(message)
+    .where(message.c.lead_id == bindparam("lead"), message.c.kind == "email_in", message.c.is_folded == false())
+    .order_by(message.c.at.desc(), message.c.id.desc())
+    .limit(20)
+)
+_NOTES = select(message.c.text, message.c.new_text).where(
+    message.c.lead_id == bindparam("lead"), message.c.kind == "note"
+)
+_OUTSIDE_WORDS = (
+    select(message.c.text, message.c.new_text, message.c.subject, message.c.to, message.c.cc)
+    .where(message.c.lead_id == bindparam("lead"), message.c.kind == "email_in")
+    .order_by(message.c.id.desc())
+    .limit(200)
+)
+_INSIDE_IDS = union_all(  # of notices, and of mails that staff wrote to us
+    select(outbox.c.message_id).where(outbox.c.lead_id == bindparam("lead"), outbox.c.user_id.is_not(None)),
+    select(message.c.message_id).where(
+        message.c.lead_id == bindparam("lead"), message.c.kind.in_(("email_out", "note"))
+    ),
+)
+_STAFF = select(user_address.c.key)
+
+
+def read_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material, ...]:
+    """What each row's mail is made of, without the contents of files."""
+    cards = _cards(session, [row.lead_id for row in rows])
+    messages = _messages(session, [row.message_row_id for row in rows])
+    outside = read_outside(session, _unique([row.lead_id for row in rows]))
+    users = _users(session, [row.user_id for row in rows] + [row.actor_user_id for row in rows])
+    arrived = _arrived(session, [row.inbound_id for row in rows if _is_about_arrived(row)])
+    undelivered = _undelivered(session, [row.params.get("outbox_id") for row in rows if row.kind == NoticeKind.FAILED])
+    made = [
+        Material(
+            row=row,
+            card=cards.get(row.lead_id or 0),
+            message=messages.get(row.message_row_id or 0),
+            outside=outside.get(row.lead_id or 0, NOBODY_OUTSIDE),
+            reader=users.get(row.user_id or 0),
+            actor=users.get(row.actor_user_id or 0),
+            arrived=arrived.get(row.inbound_id or 0),
+            undelivered=undelivered.get(row.params.get("outbox_id") or 0),
+        )
+        for row in rows
+    ]
+    return tuple(_for_customer(session, one) if one.row.kind == NoticeKind.CUSTOMER_REPLY else one for one in made)
+
+
+def _is_about_arrived(row: Outgoing) -> bool:
+    """Whether it tells of a mail that is not in the chatter of a lead."""
+    return row.kind in (NoticeKind.HELD, NoticeKind.ADMIN, NoticeKind.LOOP) or row.message_row_id is None
+
+
+def with_contents(material: Material, blobs: Blobs, head: Letterhead) -> Material:
+    """The material with the files that go along: to a customer all, to staff what ``files.carried`` allows."""
+    if material.message is None or not material.message.files:
+        return material
+    files = material.message.files
+    if material.row.kind == NoticeKind.CUSTOMER_REPLY:
+        ids = frozenset(file.id for file in files)
+    elif material.row.kind in _WITH_FILES and not material.row.params.get("without_attachments"):
+        ids = carried(files, head.attachment_bytes)
+    else:
+        return material
+    return replace(material, contents={file.id: blobs(file.sha256) for file in files if file.id in ids})
+
+
+_WITH_FILES = (NoticeKind.MESSAGE, NoticeKind.NOTE)
+
+
+def _unique(ids: Sequence[int | None]) -> list[int]:
+    return sorted({one for one in ids if one is not None})
+
+
+def _cards(session: Session, lead_ids: Sequence[int | None]) -> dict[int, Card]:
+    ids = _unique(lead_ids)
+    if not ids:
+        return {}
+    rows = session.execute(_LEADS, {"ids": ids}).all()
+    activities = {a.lead_id: NextActivity(a.type, a.summary, a.due_on, a.name)
+                  for a in session.execute(_ACTIVITIES, {"ids": ids}).all()}  # fmt: skip
+    others = session.execute(_OPEN_LEADS, {"ids": _unique([row.partner_id for row in rows])}).all()
+    return {row.id: _card(row, activities.get(row.id), others) for row in rows}
+
+
+def _card(row: _AnyRow, following: NextActivity | None, others: Sequence[_AnyRow]) -> Card:
+    same = [other for other in others if other.partner_id == row.partner_id and other.id != row.id]
+    return Card(
+        id=row.id,
+        title=row.title,
+        base_subject=row.base_subject,
+        partner_name=row.partner_name or "",
+        company_name=row.company_name or "",
+        language=row.language or "",
+        stages={"en": row.name_en, "fi": row.name_fi},
+        value=row.expected_revenue,
+        currency=row.currency,
+        priority=row.priority,
+        owner_name=row.owner_name or "",
+        sales_address=row.alias_address or row.team_alias or row.any_alias or "",
+        next_activity=following,
+        others=tuple(OtherLead(o.id, o.title, {"en": o.name_en, "fi": o.name_fi}) for o in same[:_MAX_OTHERS]),
+    )
+
+
+def _messages(session: Session, message_ids: Sequence[int | None]) -> dict[int, Shown]:
+    ids = _unique(message_ids)
+    if not ids:
+        return {}
+    files: dict[int, list[File]] = {}
+    for a in session.execute(_FILES, {"ids": ids}).all():
+        file = File(a.id, a.filename, a.content_type, a.size, a.sha256, a.is_inline)
+        files.setdefault(a.message_id, []).append(file)
+    return {row.id: _shown(row, tuple(files.get(row.id, ()))) for row in session.execute(_MESSAGES, {"ids": ids}).all()}
+
+
+def _shown(row: _AnyRow, files: tuple[File, ...] = ()) -> Shown:
+    return Shown(
+        id=row.id,
+        kind=row.kind,
+        author=Address(row.author_name, row.author_address),
+        author_user_id=row.author_user_id,
+        subject=row.subject,
+        new_text=row.new_text,
+        text=row.text,
+        at=row.at,
+        cc=tuple(Address(a.get("name", ""), a.get("address", "")) for a in row.cc),
+        message_id=row.message_id,
+        reference_ids=tuple(row.reference_ids),
+        event=row.event,
+        is_unconfirmed=row.is_unconfirmed,
+        files=files,
+    )
+
+
+def _users(session: Session, user_ids: Sequence[int | None]) -> dict[int, Reader]:
+    rows = session.execute(_USERS, {"ids": _unique(user_ids)}).all()
+    return {row.id: Reader(row.id, row.name, row.address, row.locale, row.time_zone) for row in rows}
+
+
+def _arrived(session: Session, inbound_ids: Sequence[int | None]) -> dict[int, Arrived]:
+    ids = _unique(inbound_ids)
+    rows = session.execute(_ARRIVED, {"ids": ids}).all() if ids else []
+    return {
+        row.id: Arrived(
+            id=row.id,
+            author=Address(row.from_name, row.from_address),
+            subject=row.subject,
+            received_at=row.received_at,
+            excerpt=excerpt(zlib.decompress(row.compressed)) if row.compressed else "",
+        )
+        for row in rows
+    }
+
+
+def _undelivered(session: Session, outbox_ids: Sequence[int | None]) -> dict[int, Undelivered]:
+    ids = _unique(outbox_ids)
+    found: dict[int, Undelivered] = {}
+    for row in session.execute(_UNDELIVERED, {"ids": ids}).all() if ids else []:
+        before = found.get(row.id, Undelivered(row.subject, ()))
+        if row.state in ("failed", "bounced", "deferred", "delayed"):
+            said = f"{row.code} {row.text}".strip()
+            before = replace(before, recipients=(*before.recipients, (row.address, said)))
+        found[row.id] = before
+    return found
+
+
+def _for_customer(session: Session, material: Material) -> Material:
+    row = material.row
+    before = [_shown(one) for one in session.execute(_ANSWERED, {"lead": row.lead_id}).all()]
+    answered = _answered(before, row)
+    notes = tuple(n.text or n.new_text for n in session.execute(_NOTES, {"lead": row.lead_id}).all())
+    words = session.execute(_OUTSIDE_WORDS, {"lead": row.lead_id}).all()
+    known = "\n".join(
+        part for w in words for part in (w.subject, w.text, w.new_text, _addresses(w.to), _addresses(w.cc))
+    )
+    staff = tuple(session.execute(_STAFF).scalars())
+    if answered is not None:
+        inside = set(session.execute(_INSIDE_IDS, {"lead": row.lead_id}).scalars())
+        outside_ids = tuple(ref for ref in answered.reference_ids if ref not in inside and not is_thread_root(ref))
+        answered = replace(answered, reference_ids=outside_ids)
+    return replace(material, answered=answered, guarded=Guarded(staff, notes, known))
+
+
+def _answered(before: Sequence[Shown], row: Outgoing) -> Shown | None:
+    """The newest mail of somebody it goes to; else of anybody confirmed, but nothing of others for a new person."""
+    to = {address_key(one.address) for one in row.recipients}
+    by_them = [one for one in before if address_key(one.author.address) in to]
+    others = [] if row.params.get("only_to_key") else [one for one in before if not one.is_unconfirmed]
+    return next(iter(by_them or others), None)
+
+
+def _addresses(people: Sequence[Mapping[str, str]]) -> str:
+    return " ".join(one.get("address", "") for one in people)

@@ -1,0 +1,186 @@
+"""The first lines of a notice: what has happened, what a reply does and to whom it goes. Pure."""
+
+from dataclasses import dataclass
+
+from mailcrm.i18n import Translator, format_datetime
+from mailcrm.mail import Address, Intent, NoticeKind
+from mailcrm.notify.cardtext import lead_url
+from mailcrm.notify.letterhead import Letterhead, called
+from mailcrm.notify.lookalike import lookalike
+from mailcrm.notify.material import Material
+from mailcrm.notify.prose import listed
+
+_TO_CUSTOMER = (NoticeKind.MESSAGE, NoticeKind.SENT, NoticeKind.ASSIGNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a reply to this notice does. ``to`` are the people outside; none for a note or where a reply does nothing."""
+
+    intent: Intent | None
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+
+
+def answer_of(material: Material) -> Answer:
+    """Where a reply goes: to the customer, into the lead as a note, to the digest's commands, or nowhere."""
+    row = material.row
+    if row.kind in _TO_CUSTOMER:
+        if row.params.get("is_unconfirmed") and material.message is not None:
+            return Answer(Intent.REPLY, (material.message.author,))
+        if material.outside.customer is not None:
+            return Answer(Intent.REPLY, (material.outside.customer,), material.outside.copies)
+    if row.kind == NoticeKind.DIGEST:
+        return Answer(Intent.DIGEST)
+    return Answer(Intent.NOTE if row.lead_id is not None else None)
+
+
+def first_lines(material: Material, head: Letterhead, words: Translator) -> tuple[str, ...]:
+    """What has happened, where the message itself does not say it, and what a reply does and to whom it goes."""
+    answer = answer_of(material)
+    return (*_event_lines(material, head, words), *_reply_lines(material, answer, words))
+
+
+def _reply_lines(material: Material, answer: Answer, words: Translator) -> list[str]:
+    _ = words.gettext
+    if answer.intent == Intent.NOTE:
+        return [_("A reply to this mail is an internal note: it stays inside.")]
+    if answer.intent != Intent.REPLY:
+        return [_("Nobody reads replies to this mail.")]
+    if material.row.params.get("is_unconfirmed"):
+        return [_("Your reply goes to %(to)s only, without earlier messages.") % {"to": listed(answer.to)}]
+    if answer.cc:
+        people = {"to": listed(answer.to), "cc": listed(answer.cc)}
+        return [_("Your reply goes to %(to)s and, in copy, %(cc)s.") % people]
+    return [_("Your reply goes to %(to)s.") % {"to": listed(answer.to)}]
+
+
+def warnings(material: Material, words: Translator) -> list[str]:
+    """What stands above all else, since it makes an ordinary answer dangerous."""
+    _ = words.gettext
+    params, message = material.row.params, material.message
+    if message is None or material.row.kind != NoticeKind.MESSAGE:
+        return []
+    lines = []
+    if params.get("is_unconfirmed"):
+        known = material.outside.customer
+        lines.append(_new_person(message.author, known, words))
+    if params.get("is_staff_token_misused"):
+        said = _("%(name)s wrote to an internal address that was meant for you only; it works no more.")
+        lines.append(said % {"name": listed((message.author,))})
+    return lines
+
+
+def _new_person(new: Address, known: Address | None, words: Translator) -> str:
+    _ = words.gettext
+    if known is None:
+        return _("NEW PERSON: %(new)s.") % {"new": listed((new,))}
+    line = _("NEW PERSON, not %(known)s: %(new)s.") % {"known": known.address, "new": listed((new,))}
+    match lookalike(new, known):
+        case "domain":
+            return f"{line} {_('CAREFUL: %(new)s looks like %(known)s.') % {'new': new.domain, 'known': known.domain}}"
+        case "name":
+            return f"{line} {_('CAREFUL: the same name at another address.')}"
+    return line
+
+
+def _event_lines(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    """What has happened, where the message below does not say it."""
+    teller = _TELLERS.get(material.row.kind)
+    return teller(material, head, words) if teller else []
+
+
+def _note(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    if material.row.params.get("why") != "mentioned" or material.row.lead_id is None:
+        return []
+    said = words.gettext("%(name)s mentioned you: %(url)s")
+    return [said % {"name": author_name(material, head), "url": lead_url(head, material.row.lead_id)}]
+
+
+def _assigned(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    if material.actor is None:
+        return [words.gettext("This lead is yours now.")]
+    return [words.gettext("%(name)s gave you this lead.") % {"name": material.actor.name}]
+
+
+def _failed(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    _ = words.gettext
+    is_delay = material.row.params.get("event") == "message_delayed"
+    said = (
+        _("This mail has not been delivered yet; we keep trying: %(detail)s")
+        if is_delay
+        else _("This mail was not delivered: %(detail)s")
+    )
+    return [said % {"detail": str(material.row.params.get("detail", ""))}]
+
+
+def _held(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    _ = words.gettext
+    lines = [_("Nothing was sent: this mail waits for your decision on the page, under held mail.")]
+    detail = str(material.row.params.get("detail", ""))
+    return [*lines, detail] if detail else lines
+
+
+def _loop(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    said = words.gettext("Mail is going in circles and is held from now on; you are told once a day: %(detail)s")
+    return [said % {"detail": str(material.row.params.get("detail", ""))}]
+
+
+def _admin(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    return [words.gettext("Mail to the administrators of mailcrm.")]
+
+
+_TELLERS = {
+    NoticeKind.NOTE: _note,
+    NoticeKind.ASSIGNED: _assigned,
+    NoticeKind.FAILED: _failed,
+    NoticeKind.HELD: _held,
+    NoticeKind.LOOP: _loop,
+    NoticeKind.ADMIN: _admin,
+}
+
+
+def author_name(material: Material, head: Letterhead) -> str:
+    """The person behind the notice, or "" where none stands behind it."""
+    kind = material.row.kind
+    if kind == NoticeKind.MESSAGE:
+        shown = material.message or material.arrived
+        return called(shown.author) if shown else ""
+    if kind in (NoticeKind.NOTE, NoticeKind.SENT, NoticeKind.ASSIGNED):
+        if material.actor is not None:
+            return material.actor.name
+        return called(material.message.author) if material.message and material.message.author.name else ""
+    return ""
+
+
+def heading(material: Material, head: Letterhead, words: Translator, zone: str) -> str:
+    """Who wrote what is shown below, and when."""
+    _ = words.gettext
+    if material.message is None:
+        return ""
+    at = format_datetime(material.message.at, words.locale, zone)
+    named = {"name": author_name(material, head) or called(material.message.author), "at": at}
+    match material.row.kind:
+        case NoticeKind.MESSAGE:
+            return _("%(name)s wrote, %(at)s") % {**named, "name": listed((material.message.author,))}
+        case NoticeKind.NOTE:
+            return _("Internal note by %(name)s, %(at)s") % named
+        case NoticeKind.SENT:
+            return _("%(name)s wrote to the customer, %(at)s") % named
+    return _("%(name)s wrote, %(at)s") % {**named, "name": called(material.message.author)}
+
+
+def reason_line(material: Material, words: Translator) -> str:
+    """Why this person gets the notice."""
+    _ = words.gettext
+    return {
+        "owner": _("You get this because the lead is yours."),
+        "deputy": _("You get this because you stand in for the owner, who is away."),
+        "team": _("You get this because nobody owns the lead yet. Answer to take it: the first answer leaves."),
+        "also_team": _("You get this once because the mail was sent to your team too."),
+        "follower": _("You get this because you follow the lead."),
+        "mentioned": _("You get this because you were mentioned."),
+        "writer": _("You get this because you wrote the mail."),
+        "manager": _("You get this because nobody else would see it."),
+        "admin": _("You get this because you are an administrator."),
+    }.get(str(material.row.params.get("why", "")), "")

@@ -1,0 +1,55 @@
+"""Plain text turned into what a mail shows: HTML from text, a quote, a subject with one "Re:". Pure."""
+
+import re
+
+from markupsafe import Markup, escape
+
+from mailcrm.mail import Address
+
+_LINK = re.compile(r"https?://[^\s<>\"'\]]+[^\s<>\"'\].,;:!?)]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_PREFIX = re.compile(r"\A\s*(?:re|vs|sv|aw|antw|fw|fwd|vl|wg|tr|ref|odp)(?:\[\d+\])?\s*:\s*", re.IGNORECASE)
+_MANY_BLANK = re.compile(r"\n{3,}")
+
+
+def html_of(text: str, *, with_addresses: bool = True) -> Markup:
+    """Text as HTML: escaped first, then web and mail addresses made into links, line breaks kept.
+
+    Without addresses where a click on one would write past us to a customer.
+    """
+    parts: list[Markup] = []
+    end = 0
+    for found in _LINK.finditer(text):
+        parts += [escape(text[end : found.start()]), _link(found[0], with_addresses)]
+        end = found.end()
+    parts.append(escape(text[end:]))
+    return Markup("").join(parts).replace("\n", Markup("<br>\n"))
+
+
+def _link(target: str, with_addresses: bool) -> Markup:
+    if target.lower().startswith("http"):
+        return Markup('<a href="{0}">{0}</a>').format(target)
+    return Markup('<a href="mailto:{0}">{0}</a>').format(target) if with_addresses else escape(target)
+
+
+def tidy(text: str) -> str:
+    """Without blank lines at the ends or more than two in a row, and with one kind of line end."""
+    return _MANY_BLANK.sub("\n\n", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def quote(text: str) -> str:
+    return "\n".join(
+        f"> {line}" if not line.startswith(">") and line else f">{line}" for line in tidy(text).split("\n")
+    )
+
+
+def bare_subject(subject: str) -> str:
+    """The subject without its reply and forward prefixes."""
+    before = None
+    while before != subject:
+        before, subject = subject, _PREFIX.sub("", subject)
+    return subject.strip()
+
+
+def listed(people: tuple[Address, ...]) -> str:
+    """People as a reader sees them, each with the address that mail goes to."""
+    return ", ".join(f"{one.name} <{one.address}>" if one.name else one.address for one in people)

@@ -1,0 +1,302 @@
+"""One mail's walk, and a batch of them. Read this first.
+
+    understand(raw, envelope) -> (mail, verdict)       pure; may run in a process pool
+    process_one(session, ...)                          facts -> route -> rows and events -> notices, in one transaction
+    Worker.run_batch(limit)                            claims from the spool, one savepoint a mail, one commit a batch
+
+``run_batch`` removes a spool entry only after the commit. A mail that fails alone is tried again later and buried after five
+tries, with its traceback; the others of its batch are not touched by it.
+"""
+
+import hashlib
+import logging
+import traceback
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import OperationalError
+
+from mailcrm import crash
+from mailcrm.address import address_key, read_token
+from mailcrm.apply import Arrival, apply, join_teams, move_to_lead
+from mailcrm.decide import decide
+from mailcrm.ingest.spool import Spool, SpoolEntry, retry_delay
+from mailcrm.ingest.understand import understand
+from mailcrm.mail import AuthorKind, Envelope, Event, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
+from mailcrm.notify import outbox
+from mailcrm.reader import Reader
+from mailcrm.rules import Rules
+from mailcrm.store.blobs import Blobs
+from mailcrm.store.engine import Session, Store, insert_row
+from mailcrm.store.keyring import Keyring
+from mailcrm.store.tables import inbound
+from mailcrm.store.tables import raw as raw_table
+from mailcrm.threading.lookup import lock_keys, look_up, take_locks
+
+__all__ = ["Entry", "Places", "Worker", "process_one", "understand"]
+
+log = logging.getLogger(__name__)
+
+_RAW_IN_ROW = 256 * 1024  # larger mails are blobs
+_INSERT_RAW = insert(raw_table)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What placing needs besides the mail and the session."""
+
+    rules: Rules
+    keyring: Keyring
+    domain: str  # of our Message-IDs
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mail on its way: its spool id, how it came, its bytes as kept."""
+
+    spool_id: str
+    envelope: Envelope
+    raw: "KeptRaw"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRaw:
+    """The raw bytes as they are stored: compressed up to 256 KB, above that only the name of the blob."""
+
+    sha256: str
+    size: int
+    compressed: bytes | None
+
+
+def process_one(
+    session: Session, entry: Entry, mail: ParsedMail, verdict: Verdict, places: Places, now: datetime
+) -> Route:
+    """Place one mail: look up, decide, apply, remember whom to tell. Everything in the caller's transaction."""
+    facts = look_up(session, mail, verdict, entry.envelope, places.rules, places.keyring, now)
+    route = decide(mail, verdict, facts, places.rules, now)
+    raw_id = None if route.kind is RouteKind.DUPLICATE else _keep_raw(session, entry.raw, now)
+    arrival = Arrival(entry.spool_id, entry.envelope, mail, verdict, facts, route, raw_id)
+    events = apply(session, arrival, now)
+    if route.kind is RouteKind.DUPLICATE:
+        events = _decide_again(session, arrival, places, now)
+    outbox.enqueue(session, events, now, places.domain)
+    return route
+
+
+def _keep_raw(session: Session, kept: KeptRaw, now: datetime) -> int:
+    row = {"sha256": kept.sha256, "size": kept.size, "compressed": kept.compressed, "created_at": now}
+    return insert_row(session, _INSERT_RAW, row)
+
+
+# --- stronger evidence --------------------------------------------------------------------------------------------------
+
+_OPEN_QUESTIONS = frozenset(
+    {
+        Reason.STAFF_NOT_PROVEN,
+        Reason.CUSTOMER_OR_NOTE,
+        Reason.FORWARD_OR_COPY,
+        Reason.UNKNOWN_LOCAL_PART,
+        Reason.NOTHING_FITS,
+        Reason.QUIET_BULK,
+    }
+)
+_ON_A_LEAD = frozenset({RouteKind.NEW_LEAD, RouteKind.APPEND})
+
+
+def _decide_again(session: Session, arrival: Arrival, places: Places, now: datetime) -> tuple[Event, ...]:
+    """Another copy of a known mail: does it bring a token, another team's alias or the first proof of its author?
+
+    What a person decided by hand stays. Proof and permission must have come with one copy: somebody else's copy of a
+    salesperson's mail can add restrictions, never a way out.
+    """
+    past = arrival.facts.past
+    if past is None or past.decided_by_id is not None:
+        return ()
+    envelope = replace(arrival.envelope, rcpt_to=_recipients_of_all(arrival))
+    facts = look_up(session, arrival.mail, arrival.verdict, envelope, places.rules, places.keyring, now)
+    facts = replace(facts, past=None, recents=())
+    route = decide(arrival.mail, arrival.verdict, facts, places.rules, now)
+    again = replace(arrival, facts=facts, route=route, inbound_id=past.inbound_id)
+    if past.reason in _OPEN_QUESTIONS and route.kind not in (RouteKind.HOLD, RouteKind.TRIAGE, RouteKind.QUIET):
+        return apply(session, _with_first_raw(session, again), now)
+    if past.route in _ON_A_LEAD and route.kind is RouteKind.APPEND and facts.tokens and route.lead_id is not None:
+        return move_to_lead(session, past.inbound_id, route.lead_id, now)
+    if past.route == RouteKind.NEW_LEAD and route.kind is RouteKind.NEW_LEAD:
+        return join_teams(session, again, past.inbound_id, now)
+    return ()
+
+
+def _recipients_of_all(arrival: Arrival) -> tuple[str, ...]:
+    """Recipients of all copies that count together.
+
+    For a user's mail: those of the proven copies, and from the others only note addresses, which restrict.
+    """
+    past, own = arrival.facts.past, arrival.envelope.rcpt_to
+    if past is None:
+        return own
+    if arrival.facts.author.kind not in (AuthorKind.USER_PROVEN, AuthorKind.USER_CLAIMED):
+        return tuple(dict.fromkeys((*past.rcpt_to, *own)))
+    proven = own if arrival.facts.author.kind is AuthorKind.USER_PROVEN else ()
+    notes = [a for a in (*past.rcpt_to, *own) if (claim := read_token(a)) and claim.intent is Intent.NOTE]
+    return tuple(dict.fromkeys((*past.proven_rcpt_to, *proven, *notes)))
+
+
+def _with_first_raw(session: Session, arrival: Arrival) -> Arrival:
+    """The entry belongs to the raw mail that came first."""
+    statement = select(inbound.c.raw_id, inbound.c.spool_id).where(inbound.c.id == arrival.inbound_id)
+    row = session.execute(statement).one()
+    return replace(arrival, raw_id=row.raw_id)
+
+
+# --- a batch ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An entry with what was read in it."""
+
+    spooled: SpoolEntry
+    entry: Entry
+    mail: ParsedMail
+    verdict: Verdict
+
+
+class Worker:
+    """Takes mail from the spool to the outbox. One thread calls ``run_batch``."""
+
+    def __init__(
+        self,
+        store: Store,
+        spool: Spool,
+        blobs: Blobs,
+        places: Places,
+        now: Callable[[], datetime],
+        reader: Reader,
+        wake_deliver: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.store = store
+        self.spool = spool
+        self.blobs = blobs
+        self.places = places
+        self.now = now
+        self.reader = reader
+        self.wake_deliver = wake_deliver
+
+    def run_batch(self, limit: int = 25) -> int:
+        """Process up to ``limit`` waiting mails; returns how many were claimed. A database that is away loses nothing."""
+        claimed = self.spool.claim(limit)
+        if not claimed:
+            return 0
+        read = self._understand_all(claimed)
+        self._store_blobs(read)
+        crash.reached("work.blobs_stored")
+        try:
+            failed = self.store.write(lambda session: self._place_all(session, read))
+        except Exception as e:  # noqa: BLE001 -- the worker loop: a batch that cannot be committed is tried one by one
+            failed = self._one_by_one(read, e)
+        crash.reached("work.committed")
+        lost = {r.spooled.id for r, _ in failed}
+        self.spool.done([r.spooled for r in read if r.spooled.id not in lost])
+        crash.reached("work.done")
+        for item, error in failed:
+            self._failed(item.spooled, error)
+        self.wake_deliver()
+        return len(claimed)
+
+    # understanding, outside any transaction
+
+    def _understand_all(self, claimed: Sequence[SpoolEntry]) -> list[_Read]:
+        raws = [spooled.read() for spooled in claimed]
+        answers = self.reader.read_all([(raw, s.envelope) for raw, s in zip(raws, claimed, strict=True)])
+        read: list[_Read] = []
+        for spooled, raw, answer in zip(claimed, raws, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._failed(spooled, answer)
+            else:
+                read.append(_Read(spooled, Entry(spooled.id, spooled.envelope, _kept(raw)), *answer))
+        return read
+
+    def _store_blobs(self, read: Sequence[_Read]) -> None:
+        parts = [(a.sha256, a.content) for r in read for a in r.mail.attachments]
+        raws = [(r.entry.raw.sha256, r.spooled.read()) for r in read if r.entry.raw.compressed is None]
+        self.blobs.put_all([*parts, *raws])
+
+    # placing, inside one transaction
+
+    def _place_all(self, session: Session, read: Sequence[_Read]) -> list[tuple[_Read, Exception]]:
+        crash.reached("work.begun")
+        take_locks(session, (key for r in read for key in lock_keys(r.mail, r.spooled.envelope)))
+        failed: list[tuple[_Read, Exception]] = []
+        for item in read:
+            try:
+                with session.begin_nested():
+                    process_one(session, item.entry, item.mail, item.verdict, self.places, self.now())
+            except OperationalError:
+                raise  # the database, not the mail: the whole batch is tried again
+            except Exception as e:  # noqa: BLE001 -- the worker loop: its savepoint is rolled back, the others stay
+                failed.append((item, e))
+        crash.reached("work.before_commit")
+        return failed
+
+    def _one_by_one(self, read: Sequence[_Read], cause: Exception) -> list[tuple[_Read, Exception]]:
+        log.warning("a batch of %d could not be committed (%s); one by one", len(read), type(cause).__name__)
+        failed: list[tuple[_Read, Exception]] = []
+        for item in read:
+            try:
+                failed += self.store.write(lambda session, item=item: self._place_all(session, [item]))  # type: ignore[misc]
+            except Exception as e:  # noqa: BLE001 -- the worker loop
+                failed.append((item, e))
+        return failed
+
+    # what fails
+
+    def _failed(self, spooled: SpoolEntry, error: Exception) -> None:
+        text = "".join(traceback.format_exception(error))
+        delay = retry_delay(spooled.attempts)
+        if isinstance(error, OperationalError):
+            self.spool.put_back(spooled, 5.0)
+            log.warning("%s waits: the database does not answer (%s)", spooled.id, type(error).__name__)
+        elif delay is not None:
+            self.spool.retry(spooled, delay)
+            log.warning("%s failed (%s), tried again in %.0f s", spooled.id, type(error).__name__, delay)
+        else:
+            self._bury(spooled, f"{type(error).__name__}: {error}"[:300], text)
+
+    def _bury(self, spooled: SpoolEntry, reason: str, text: str) -> None:
+        self.store.write(lambda session: write_buried(session, spooled, reason, self.now()))
+        self.spool.bury(spooled, reason, text)
+        log.error("%s buried: %s", spooled.id, reason)
+
+
+def _kept(raw: bytes) -> KeptRaw:
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return KeptRaw(sha256, len(raw), zlib.compress(raw, 1) if len(raw) <= _RAW_IN_ROW else None)
+
+
+def write_buried(session: Session, spooled: SpoolEntry, reason: str, now: datetime) -> None:
+    """Show a buried mail on the page: a row that replay takes over."""
+    envelope = spooled.envelope
+    row = {
+        "content_key": f"buried:{spooled.id}"[:80],
+        "spool_id": spooled.id,
+        "received_at": envelope.received_at,
+        "door": envelope.door.value,
+        "mail_from": envelope.mail_from[:320],
+        "rcpt_to": list(envelope.rcpt_to),
+        "from_address": envelope.mail_from[:320],
+        "from_key": address_key(envelope.mail_from)[:320],
+        "route": RouteKind.BURIED.value,
+        "reason": Reason.BURIED.value,
+        "reason_detail": reason,
+        "state": "buried",
+        "decided_at": now,
+        "defects": [],
+    }
+    known = session.execute(select(inbound.c.id).where(inbound.c.spool_id == spooled.id)).scalar()
+    if known is None:
+        session.execute(insert(inbound), row)
+    else:
+        session.execute(update(inbound).where(inbound.c.id == known).values(reason_detail=reason, decided_at=now))
