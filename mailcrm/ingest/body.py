@@ -245,7 +245,7 @@ def attribution_end(lines: list[str], start: int) -> int:
         return start
     if _is_attribution(first):
         return start + 1
-    if not _opens(first) or first.endswith((".", "!", "?")):
+    if not (_opens(first) or _names_writer(first)) or first.endswith((".", "!", "?")):
         return start
     joined = first
     for index in range(start + 1, min(len(lines), start + _MOST_WRAPPED)):
@@ -276,6 +276,12 @@ def _is_attribution(text: str) -> bool:
         return True
     # Japanese and some phones write only date, name and address: "2024年3月5日(火) 10:11 X <x@y.jp>:"
     return text.endswith((">:", ">：")) and bool(_TIME.search(text)) and text[:1].isdigit()
+
+
+def _names_writer(text: str) -> bool:
+    """ "Carol <carol@x.example> wrote on Monday," wrapped before the date."""
+    folded = text.casefold()
+    return "@" in text and any(_has_word(folded, word) for word in WROTE)
 
 
 def _introduces(line: str) -> bool:

@@ -166,7 +166,7 @@ def separator_of(line: str) -> str:
         return "forwarded" if dashed else ""
     if folded in ORIGINAL:
         return "original" if dashed or core != text.strip() else ""
-    if dashed and folded.endswith(_WROTE_ENDS):
+    if text[:2] == "--" and folded.endswith(_WROTE_ENDS):
         return "original"  # Zoho and Android: "---- On Wed, 24 Feb 2021 14:02:50 +0530 carol@x.example wrote ----"
     if text[:2] == "--" and tail_of(line) != text:
         return "forwarded" if text.lstrip("- ").partition("--")[0].strip(" -").casefold() in FORWARDED else "original"

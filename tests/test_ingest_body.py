@@ -1,0 +1,119 @@
+"""What is new in a reply: shapes that one file of the corpus cannot show, and the limits."""
+
+import time
+
+import pytest
+
+from mailcrm.ingest.body import MARKER, has_marker, new_text, segments
+from mailcrm.ingest.html import html_to_text, is_within_limits, sanitise, strip_tags
+from mailcrm.mail import SegmentKind
+from mailcrm.subject import base_subject, is_forward_subject
+
+
+def test_lines_after_the_last_one_looked_at_are_kept() -> None:
+    text = "\n".join(f"rivi {number}" for number in range(6_000))
+    parts = segments(text, is_reply=True)
+    assert "\n".join(part.text for part in parts) == text
+
+
+def test_text_below_a_quoted_marker_is_the_answer() -> None:
+    parts = segments(f"> {MARKER}\n> vanhaa\n\nUusi vastaus.", is_reply=True)
+    assert new_text(parts) == "Uusi vastaus."
+    assert has_marker(parts)
+
+
+def test_text_below_an_unquoted_marker_is_folded_and_not_lost() -> None:
+    parts = segments(f"Kiitos.\n{MARKER}\nkortti\n{MARKER}\nalla", is_reply=True)
+    assert new_text(parts) == "Kiitos."
+    assert parts[-1].kind is SegmentKind.QUOTE
+    assert "alla" in parts[-1].text
+
+
+def test_an_indented_marker_is_found() -> None:
+    assert new_text(segments(f"Kiitos.\n   {MARKER}\nkortti", is_reply=True)) == "Kiitos."
+
+
+def test_a_long_text_below_dashes_is_no_signature() -> None:
+    text = "Alku\n--\n" + "\n".join(f"rivi {number}" for number in range(40))
+    assert new_text(segments(text, is_reply=True)) == text
+
+
+def test_the_persons_words_above_a_wrapped_attribution_stay() -> None:
+    text = "Otetaan 5 kpl\nti 5.3.2024 klo 10.11 Alice Myyjä (alice@firma.example)\nkirjoitti:\n> vanha"
+    assert new_text(segments(text, is_reply=True)) == "Otetaan 5 kpl"
+
+
+def test_a_mailing_lists_foot_is_footer() -> None:
+    parts = segments("Sopii.\n_______________________________\nMyynti mailing list\nhttps://x.example", is_reply=True)
+    assert [part.kind for part in parts] == [SegmentKind.NEW, SegmentKind.FOOTER]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["On " * 100_000, "a@b " * 50_000, "From: " + "To: " * 50_000, ">" * 500_000, "-" * 500_000, ":" * 500_000],
+)
+def test_no_line_is_slow(line: str) -> None:
+    started = time.process_time()
+    segments(f"{line}\n" * 2, is_reply=True)
+    assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize("line", ["--", "From: a", "12:30 a@b wrote:", "On 5.3.2024 x", "> a", "________", "x wrote:"])
+def test_no_number_of_lines_is_slow(line: str) -> None:
+    started = time.process_time()
+    segments(f"{line}\n" * 100_000, is_reply=True)
+    assert time.process_time() - started < 2.0
+
+
+def test_deep_html_is_not_given_to_quadratic_parsers() -> None:
+    deep = "<div>" * 60_000 + "Hei"
+    assert not is_within_limits(deep)
+    assert sanitise(deep) == ""
+    assert html_to_text(deep) == "Hei"
+
+
+def test_stray_end_tags_do_not_hide_depth() -> None:
+    assert not is_within_limits("<div></span>" * 300)
+
+
+def test_unclosed_paragraphs_are_not_deep() -> None:
+    assert is_within_limits("<p>a<br><li>b" * 1_000)
+
+
+def test_styles_that_load_are_removed_and_harmless_ones_stay() -> None:
+    clean = sanitise(
+        '<p style="color:red;position:fixed">a</p><p style="background:url(https://x.example/a.png)">b</p>'
+    )
+    assert "color:red" in clean.replace(" ", "")
+    assert "position" not in clean
+    assert "x.example" not in clean
+
+
+def test_stripping_tags_keeps_every_letter_outside_them() -> None:
+    assert strip_tags("2 > 1 <b>ja</b> 1 &lt; 2<br>loppu<style>x</style> a <") == "2 > 1 ja 1 < 2\nloppu a <"
+
+
+@pytest.mark.parametrize(
+    ("subject", "bare", "has_prefix"),
+    [
+        ("VS: Tarjous", "Tarjous", True),
+        ("Re[2]: VS: Tarjous", "Tarjous", True),
+        ("RE: VL: [EXTERNAL] Tarjous", "Tarjous", True),
+        ("[EXTERNAL] Tarjous", "Tarjous", False),
+        ("AW: WG: Angebot", "Angebot", True),
+        ("SV: Offert", "Offert", True),
+        ("回复：报价", "报价", True),
+        ("Remontti: keittiö", "Remontti: keittiö", False),
+        ("[Fwd: Tarjous]", "Tarjous", True),
+        ("Tarjous (fwd)", "Tarjous", True),
+        ("Re:", "", True),
+        ("", "", False),
+    ],
+)
+def test_prefixes_are_taken_off_the_subject(subject: str, bare: str, has_prefix: bool) -> None:
+    assert base_subject(subject) == (bare, has_prefix)
+
+
+def test_only_the_outermost_prefix_makes_a_forward() -> None:
+    assert is_forward_subject("VL: Re: Tarjous")
+    assert not is_forward_subject("Re: VL: Tarjous")

@@ -1,0 +1,73 @@
+"""What kind of mail it is: the rules where one header decides, and the flags beside the kind."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mailcrm.ingest.understand import understand
+from mailcrm.mail import Door, Envelope, MailKind, Reason, Verdict
+
+NOW = datetime(2024, 3, 5, tzinfo=UTC)
+
+
+def _verdict(
+    fields: str = "", subject: str = "Tarjous", mail_from: str = "carol@asiakas.example", body: str = "Hei"
+) -> Verdict:
+    raw = f"From: carol@asiakas.example\nSubject: {subject}\nMessage-ID: <a@asiakas.example>\n{fields}\n{body}\n"
+    return understand(raw.encode(), Envelope(mail_from, ("myynti@firma.example",), NOW, Door.SMTP))[1]
+
+
+def test_a_plain_mail_is_human() -> None:
+    assert _verdict() == Verdict(MailKind.HUMAN, Reason.WRITTEN_BY_A_PERSON)
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("Auto-Submitted: auto-replied (vacation)", MailKind.AUTO_REPLY),
+        ("Auto-Submitted: no", MailKind.HUMAN),
+        ("Auto-Submitted: auto-generated", MailKind.SYSTEM),
+        ("X-Autorespond: loma", MailKind.AUTO_REPLY),
+        ("X-Autoreply: no", MailKind.HUMAN),
+        ("Precedence: auto-reply", MailKind.AUTO_REPLY),
+        ("X-Auto-Response-Suppress: All", MailKind.HUMAN),
+        ("Precedence: list", MailKind.BULK),
+        ("List-Id: <lista.firma.example>", MailKind.BULK),
+        ("X-Spam-Flag: YES", MailKind.SPAM),
+        ("X-Spam-Status: Yes, score=9.1", MailKind.SPAM),
+        ("X-Spam-Status: No, score=1.1", MailKind.HUMAN),
+        ("X-Spamd-Result: default: True [16.00 / 15.00]", MailKind.SPAM),
+    ],
+)
+def test_one_field_decides(field: str, kind: MailKind) -> None:
+    assert _verdict(f"{field}\n").kind is kind
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Automaattinen vastaus: Tarjous", "Poissaoloviesti", "Autosvar: x", "Out of office: x", "Abwesenheitsnotiz: x"],
+)
+def test_the_subject_of_an_absence_decides(subject: str) -> None:
+    assert _verdict(subject=subject).kind is MailKind.AUTO_REPLY
+
+
+def test_the_null_reverse_path_alone_proves_only_a_machine() -> None:
+    verdict = _verdict(mail_from="")
+    assert (verdict.kind, verdict.reason, verdict.is_machine) == (MailKind.SYSTEM, Reason.NULL_REVERSE_PATH, True)
+
+
+def test_the_return_path_field_is_not_asked_where_there_was_an_envelope() -> None:
+    assert not _verdict("Return-Path: <>\n").is_machine
+
+
+def test_flags_stand_beside_the_kind() -> None:
+    verdict = _verdict("Auto-Submitted: auto-replied\nList-Id: <x.example>\nX-Spam: Yes\n")
+    assert verdict.kind is MailKind.AUTO_REPLY
+    assert verdict.is_machine
+    assert verdict.is_bulk
+    assert verdict.is_spam
+
+
+def test_a_challenge_is_told_from_a_person() -> None:
+    assert _verdict("Auto-Submitted: auto-generated\n", "Please confirm your message").kind is MailKind.CHALLENGE
+    assert _verdict(subject="Please confirm your message").kind is MailKind.HUMAN

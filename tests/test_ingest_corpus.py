@@ -1,0 +1,71 @@
+"""Every file of tests/corpus is read as its expectation says: a file per phenomenon, written for this project.
+
+The expectation names only what the file is about; keys are those of ``_seen`` below.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailcrm.ingest.understand import understand
+from mailcrm.mail import Door, Envelope, ParsedMail, SegmentKind, Verdict
+
+CORPUS = Path(__file__).parent / "corpus"
+ENVELOPE = Envelope("", ("myynti@firma.example",), datetime(2024, 3, 5, tzinfo=UTC), Door.IMPORT, source="headers")
+
+
+def _seen(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
+    report = verdict.report
+    return {
+        "kind": verdict.kind.value,
+        "reason": verdict.reason.value,
+        "is_machine": verdict.is_machine,
+        "is_bulk": verdict.is_bulk,
+        "is_spam": verdict.is_spam,
+        "calendar_method": verdict.calendar_method,
+        "subject": mail.subject,
+        "base_subject": mail.base_subject,
+        "from": [mail.from_.name, mail.from_.address] if mail.from_ else None,
+        "reply_to": [address.address for address in mail.reply_to],
+        "list_ids": list(mail.list_ids),
+        "language": mail.language,
+        "new_text": mail.new_text,
+        "own_text": "\n".join(part.text for part in mail.segments if part.kind is SegmentKind.NEW).strip(),
+        "attachments": [attachment.filename for attachment in mail.attachments],
+        "forwarded": [
+            {"address": level.from_.address, "name": level.from_.name, "subject": level.subject}
+            for level in mail.forwarded
+            if level.from_
+        ],
+        "recipients": [
+            {"address": one.address, "action": one.action, "status": one.status} for one in report.recipients
+        ]
+        if report
+        else None,
+        "original_message_id": report.original_message_id if report else None,
+    }
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.eml")), ids=lambda path: path.stem)
+def test_the_corpus_is_read_as_expected(path: Path) -> None:
+    expected: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+    mail, verdict = understand(path.read_bytes(), ENVELOPE)
+    for phrase in expected.pop("html_has", []):
+        assert phrase in mail.html
+    for phrase in expected.pop("html_lacks", []):
+        assert phrase not in mail.html
+    for defect in expected.pop("defects_have", []):
+        assert defect in mail.defects
+    assert expected.pop("forwarded_body_has", "") in (mail.forwarded[0].body if mail.forwarded else "")
+    seen = _seen(mail, verdict)
+    assert {key: seen[key] for key in expected} == expected
+    assert not any(defect.startswith("unreadable") for defect in mail.defects)
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.eml")), ids=lambda path: path.stem)
+def test_the_union_of_the_segments_is_the_text(path: Path) -> None:
+    mail, _ = understand(path.read_bytes(), ENVELOPE)
+    assert "\n".join(part.text for part in mail.segments) == mail.text

@@ -1,0 +1,53 @@
+"""Forwarded mails: what is a level of a forward and what is not."""
+
+from mailcrm.ingest.forward import forwarded, mailboxes
+from mailcrm.mail import Address, Forwarded
+
+BLOCK = (
+    "Lähettäjä: Carol Smith <carol@asiakas.example>\nLähetetty: 4.3.2024 14:05\n"
+    "Vastaanottaja: a@firma.example; b@firma.example\nAihe: Näytteet\n\nHei\n"
+)
+
+
+def test_a_replys_header_block_is_no_forward() -> None:
+    assert forwarded(BLOCK) == ()
+
+
+def test_the_prefix_of_the_subject_makes_it_a_forward() -> None:
+    (level,) = forwarded(BLOCK, is_forward=True)
+    assert level.from_ == Address("Carol Smith", "carol@asiakas.example")
+    assert [address.address for address in level.to] == ["a@firma.example", "b@firma.example"]
+    assert (level.date, level.subject, level.body) == ("4.3.2024 14:05", "Näytteet", "Hei")
+
+
+def test_a_separator_line_makes_it_a_forward() -> None:
+    assert forwarded("-------- Välitetty viesti --------\n" + BLOCK)[0].subject == "Näytteet"
+
+
+def test_two_labels_are_too_few() -> None:
+    assert forwarded("Lähettäjä: x\nAihe: y\n", is_forward=True) == ()
+
+
+def test_attached_mails_follow_those_in_the_text() -> None:
+    attached = Forwarded(None, (), (), "", "Liite", "")
+    assert [level.subject for level in forwarded(BLOCK, (attached,), is_forward=True)] == ["Näytteet", "Liite"]
+
+
+def test_an_attribution_line_is_enough_below_a_forward_prefix() -> None:
+    (level,) = forwarded(
+        "On 4 Mar 2024, at 14:05, Carol Smith <carol@asiakas.example> wrote:\n\nHi", is_forward=True, subject="Samples"
+    )
+    assert level.from_ == Address("Carol Smith", "carol@asiakas.example")
+    assert (level.subject, level.body) == ("Samples", "Hi")
+
+
+def test_mailboxes_are_read_as_programs_print_them() -> None:
+    assert mailboxes("Smith, Carol <carol@a.example>; 'Bob' [mailto:bob@a.example], d@a.example (Dan)") == (
+        Address("Smith, Carol", "carol@a.example"),
+        Address("Bob", "bob@a.example"),
+        Address("Dan", "d@a.example"),
+    )
+
+
+def test_a_name_without_address_is_kept() -> None:
+    assert mailboxes("Carol Smith") == (Address("Carol Smith", ""),)

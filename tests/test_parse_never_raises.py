@@ -1,0 +1,139 @@
+"""Whatever comes ends as a mail: damage to the corpus, and shapes made to hurt parsers. Nothing raises, nothing is slow."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mailcrm.ingest.understand import understand
+from mailcrm.mail import Door, Envelope, ParsedMail
+
+CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.eml"))
+ENVELOPE = Envelope("a@b.example", ("myynti@firma.example",), datetime(2024, 3, 5, tzinfo=UTC), Door.SMTP)
+HEAD = b"From: a@b.example\nSubject: Re: VL: x\nMessage-ID: <x@b.example>\n"
+
+
+def _strings(mail: ParsedMail) -> list[str]:
+    found = [
+        mail.subject,
+        mail.text,
+        mail.html,
+        mail.html_raw,
+        mail.new_text,
+        mail.message_id,
+        mail.date_raw,
+        mail.marker,
+    ]
+    found += [attachment.filename for attachment in mail.attachments]
+    found += [address.name + address.address for address in (mail.from_, *mail.to, *mail.cc, *mail.reply_to) if address]
+    return [*found, *mail.references, *mail.in_reply_to, *mail.list_ids, *mail.original_to]
+
+
+def _check(raw: bytes) -> None:
+    mail, _ = understand(raw, ENVELOPE)
+    for text in _strings(mail):
+        text.encode("utf-8")
+        assert "\x00" not in text
+    assert "\n".join(part.text for part in mail.segments) == mail.text
+    assert not any(defect.startswith(("unreadable", "classify")) for defect in mail.defects), mail.defects
+
+
+def _flip(raw: bytearray, dice: random.Random) -> None:
+    raw[dice.randrange(len(raw))] = dice.randrange(256)
+
+
+def _cut(raw: bytearray, dice: random.Random) -> None:
+    start = dice.randrange(len(raw))
+    del raw[start : start + dice.randrange(1, 80)]
+
+
+def _double(raw: bytearray, dice: random.Random) -> None:
+    start = dice.randrange(len(raw))
+    raw[start:start] = raw[start : start + dice.randrange(1, 200)]
+
+
+def _plant(raw: bytearray, dice: random.Random) -> None:
+    start = dice.randrange(len(raw))
+    raw[start:start] = dice.choice(
+        [b"\x00", b"\r", b"\n\n", b"=?utf-8?b?w6T?=", b"--", b"\xff\xfe", b"\x1b$B", b"<", b'"', b"(", b";"]
+    )
+
+
+DAMAGE: tuple[Callable[[bytearray, random.Random], None], ...] = (_flip, _cut, _double, _plant)
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_random_damage_never_raises(path: Path) -> None:
+    dice = random.Random(path.stem)
+    for _ in range(12):
+        raw = bytearray(path.read_bytes())
+        for _ in range(dice.randrange(1, 12)):
+            if raw:
+                dice.choice(DAMAGE)(raw, dice)
+        _check(bytes(raw))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(max_size=2_000))
+def test_any_bytes_are_a_mail(raw: bytes) -> None:
+    _check(raw)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "From: ",
+                "Content-Type: multipart/mixed; boundary=b",
+                "\n",
+                "--b",
+                "--b--",
+                "\x00",
+                "ä",
+                ">",
+                "On 1.1.2024 x wrote:",
+                "<p>",
+                "-- ",
+                "=?utf-8?q?=C3?=",
+            ]
+        )
+    )
+)
+def test_any_heap_of_mail_words_is_a_mail(words: list[str]) -> None:
+    _check("\n".join(words).encode())
+
+
+HOSTILE = {
+    "nested multiparts": HEAD
+    + b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(90))
+    + b"x\n" * 50_000,
+    "nested mails": HEAD + b"Content-Type: message/rfc822\n\n" * 3_000,
+    "many parts": HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 50_000,
+    "many parameters": HEAD + b"Content-Type: text/plain" + b";a=b" * 50_000 + b"\n\nhei",
+    "many encoded words": b"Subject: " + b"=?utf-8?q?a?= " * 50_000 + b"\n\nhei",
+    "unfinished encoded words": b"Subject: " + b"=?a?q?" * 80_000 + b"\n\nhei",
+    "many recipients": HEAD + b"To: " + b"a@b.example, " * 40_000 + b"\n\nhei",
+    "parentheses": b"From: " + b"(" * 50_000 + b"\n\nhei",
+    "many references": HEAD + b"References: " + b"<a@b>" * 100_000 + b"\n\nhei",
+    "deep HTML": HEAD + b"Content-Type: text/html\n\n" + b"<div>" * 60_000,
+    "deep quotes": HEAD + b"Content-Type: text/html\n\n" + b"<blockquote>x" * 250 + b"<br>" * 50_000,
+    "marks": HEAD + b"\n" + b">" * 500_000,
+    "colons": HEAD + b"\n" + (b"From: " + b"To: " * 100 + b"\n") * 1_000,
+    "attributions": HEAD + b"\n" + b"12:30 a@b.example wrote:\n" * 20_000,
+    "a bounce of words": b"From: mailer-daemon@x.example\nSubject: failure notice\n\n"
+    + b"could not be delivered to\n" * 20_000,
+    "refused codec": HEAD + b"Content-Type: text/plain; charset=idna\n\n" + b"a." * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_shapes_are_read_in_time(name: str) -> None:
+    started = time.process_time()
+    _check(HOSTILE[name])
+    assert time.process_time() - started < 2.0
