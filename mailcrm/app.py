@@ -263,7 +263,9 @@ class Daemon:
     async def _until_stopped(self) -> None:
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
-        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):  # not in the main thread: stop() is called instead
+        with contextlib.suppress(
+            ValueError, RuntimeError, NotImplementedError
+        ):  # not in the main thread: stop() is called instead
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stopped.set)
         while not self._stopping.is_set() and not stopped.is_set():
@@ -290,7 +292,7 @@ class Daemon:
         base = self.base
         settings = deliver_settings(base.config, base.keyring, node_name())
         relay = relay_settings(base.config)
-        deliverer = Deliverer(base.store, settings, base.now, base.blobs.read, lambda: SmtpRelay(relay))
+        deliverer = Deliverer(base.store, settings, base.now, base.blobs, lambda: SmtpRelay(relay))
         stack.push_async_callback(asyncio.to_thread, deliverer.close)
         self._thread(stack, "deliver", deliverer.run, deliverer.stop)
         return deliverer
@@ -329,9 +331,7 @@ class Daemon:
         )
 
     def _send_digests(self, desk: Desk) -> None:
-        config = self.base.config
-        rules = digest.Rules(config.digest.latest, config.routing.unanswered_hours)
-        if digest.send_due(self.base.store, self.base.now(), rules, config.mail.domains[0]):
+        if digest.send_due(self.base.store, self.base.now(), self.base.config):
             desk.wake()
 
     # listeners
