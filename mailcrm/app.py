@@ -56,6 +56,14 @@ _STOP_SECONDS = 10.0
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "fuse.sshfs"})
 
 
+def quiet_noise() -> None:
+    """Libraries that log what a stranger's mail holds, or every tick, say only what matters."""
+    for name in ("apscheduler", "mail.log", "uvicorn", "asyncio", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("mailparser", "flufl.bounce"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -374,7 +382,7 @@ class Daemon:
 
         stack.push_async_callback(end)
         while not server.started and not task.done():
-            await asyncio.sleep(0.01)
+            await asyncio.wait([task], timeout=0.01)
         if task.done():
             task.result()
         return _address_of(listener)

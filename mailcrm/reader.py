@@ -3,7 +3,9 @@
 A mail that takes a process down is found by reading those it was with one by one; only the culprit fails.
 """
 
+import logging
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -90,7 +92,7 @@ def _here(raw: bytes, envelope: Envelope) -> Understood | Exception:
 
 
 def _warm_up() -> None:
-    """Import what reading needs, and leave interrupts from the keyboard to the parent."""
-    import signal
-
+    """Leave interrupts from the keyboard to the parent, and keep what mails hold out of the log."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("mailparser", "flufl.bounce"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

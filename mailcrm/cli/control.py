@@ -78,7 +78,7 @@ def _hand_over(config: Config, arguments: list[str]) -> int:
 @asynccontextmanager
 async def serve_control(desk: Desk, path: Path) -> AsyncIterator[None]:
     """Answer commands at ``path`` while inside."""
-    path.unlink(missing_ok=True)
+    _forget(path)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, asyncio.LimitOverrunError):
@@ -97,7 +97,11 @@ async def serve_control(desk: Desk, path: Path) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
-        path.unlink(missing_ok=True)
+        _forget(path)
+
+
+def _forget(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _run(desk: Desk, arguments: list[str]) -> dict[str, Any]:

@@ -59,8 +59,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
-    for noisy in ("apscheduler", "mail.log", "uvicorn", "asyncio", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    app.quiet_noise()
 
 
 @click.command()
