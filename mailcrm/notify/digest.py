@@ -67,6 +67,17 @@ def send_due(store: Store, now: datetime, config: Config) -> int:
     return sent
 
 
+def send_one(store: Store, user_id: int, day: date, now: datetime, config: Config) -> str:
+    """Write one person's digest of ``day`` now: "sent", "empty", or "already" where that date has its row."""
+    with store.read() as session:
+        known = select(digest.c.id).where(digest.c.user_id == user_id, digest.c.local_date == day)
+        if session.execute(known).first() is not None:
+            return "already"
+        ready = _gathered(session, user_id, [Due(user_id, day, is_missed=False)], now, rules_of(config))
+    sent = store.write(lambda session: _write(session, ready, now, config.mail.domains[0]))
+    return "sent" if sent else "empty"
+
+
 def read_schedules(session: Session, now: datetime) -> tuple[Schedule, ...]:
     """When each active user gets a digest, and which local dates of the last days have their row."""
     since = (now - timedelta(days=LOOK_BACK_DAYS + 2)).date()

@@ -80,15 +80,17 @@ def look_up(
     rules: Rules,
     keyring: Keyring,
     now: datetime,
+    author: Author | None = None,
 ) -> Facts:
-    """Everything that ``decide`` may use about this copy of the mail."""
+    """Everything that ``decide`` may use about this copy of the mail. ``author`` is given when a person vouched for one."""
     claims = _Claims.of(mail, envelope, rules)
     rows = outbox_rows(session, claims.outbox_ids(mail))
     tokens = _token_hits(claims, rows, keyring)
     return_path = _return_path_hit(claims, rows, keyring)
     staff = staff_addresses(session, mail, envelope)
-    author = author_of(mail, verdict, envelope, staff, rules, is_from_staff_domain=_is_staff_domain(session, mail))
-    author = _proven_by_token(author, tokens, mail, envelope, rules)
+    if author is None:
+        author = author_of(mail, verdict, envelope, staff, rules, is_from_staff_domain=_is_staff_domain(session, mail))
+        author = _proven_by_token(author, tokens, mail, envelope, rules)
     author_key = address_key(author.address.address)
     refs = references(session, mail)
     report_outbox_id, report_lead_id = _reported(session, verdict, return_path)
@@ -690,3 +692,10 @@ def card_lines(session: Session, outbox_id: int) -> tuple[str, ...]:
     params = session.execute(select(outbox.c.params).where(outbox.c.id == outbox_id)).scalar()
     lines = (params or {}).get("card_lines", [])
     return tuple(line for line in lines if len(line) >= 12)
+
+
+def card_lines_on_lead(session: Session, lead_id: int) -> tuple[str, ...]:
+    """The lines of all cards that notices of a lead showed in its latest mails."""
+    recent = select(outbox.c.params).where(outbox.c.lead_id == lead_id).order_by(outbox.c.id.desc()).limit(50)
+    lines = (line for params in session.execute(recent).scalars() for line in params.get("card_lines", []))
+    return tuple(dict.fromkeys(line for line in lines if len(line) >= 12))
