@@ -1,4 +1,4 @@
-"""A verb with its arguments as a value: picklable, so that a command can hand it to the running daemon."""
+"""A verb with its arguments as a value, for the doors that only pass it on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -15,11 +15,10 @@ def build(desk: Desk, pages: Sequence[BaseRoute] = ()) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.desk = desk
     inner = api(desk)
-    document = openapi_document(inner)
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> dict[str, Any]:
-        return document
+    def openapi() -> dict[str, Any]:
+        return openapi_document(inner)
 
     app.mount(PREFIX, inner)
     app.router.routes.extend(pages)
