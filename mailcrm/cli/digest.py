@@ -14,7 +14,7 @@ from mailcrm.crm.desk import Desk
 from mailcrm.crm.done import NotFound
 from mailcrm.notify.compose import Composed
 from mailcrm.notify.digest import preview, send_one
-from mailcrm.notify.digest_sections import rules_of
+from mailcrm.notify.digest_content import rules_of
 from mailcrm.notify.letterhead import letterhead
 from mailcrm.notify.render import Templates
 from mailcrm.store.tables import user, user_address
