@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard mailcrm tests bench scripts)
 PYTEST_ARGS ?= -n auto --dist loadfile
 
-.PHONY: run test check bench format lock clean servers
+.PHONY: run test check bench pictures format lock clean servers
 
 run: $(VENV)/.installed
 	$(BIN)/mailcrm demo
@@ -29,6 +29,10 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
+
+# The pictures of README, from a running demo.
+pictures: $(VENV)/.installed-dev servers
+	$(BIN)/python scripts/make_pictures.py
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format $(SOURCES)
