@@ -6,7 +6,7 @@ version never breaks a page.
 
 from collections.abc import Mapping
 
-from mailcrm.mail import AuthorKind, Door, MailKind, Reason
+from mailcrm.mail import AuthorKind, Door, MailKind, NoticeKind, Reason, RouteKind
 
 
 def _(msgid: str) -> str:
@@ -128,26 +128,23 @@ STATES: Mapping[str, str] = {
 }
 
 ROUTES: Mapping[str, str] = {
-    "new_lead": _("Opened a lead"),
-    "append": _("Added to the lead"),
-    "reply": _("Sent on to the customer"),
-    "note": _("Kept as an internal note"),
-    "log": _("Logged on the lead"),
-    "logged": _("Logged on the lead"),
-    "fold": _("Folded on the lead"),
-    "folded": _("Folded on the lead"),
-    "variant": _("Folded on the lead"),
-    "duplicate": _("Counted as a copy"),
-    "report": _("Noted on the mail it reports on"),
-    "receipt": _("Noted on the mail it reports on"),
-    "meeting": _("Meeting noted"),
-    "hold": _("Held for a decision"),
-    "triage": _("Left for somebody to sort"),
-    "quiet": _("Kept quietly"),
-    "team": _("Passed to the team"),
-    "admin": _("Passed to the administrators"),
-    "buried": _("Put aside"),
-    "dismissed": _("Not for us"),
+    RouteKind.NEW_LEAD: _("Opened a lead"),
+    RouteKind.APPEND: _("Added to the lead"),
+    RouteKind.REPLY: _("Sent on to the customer"),
+    RouteKind.SENT: _("Logged: the customer has it already"),
+    RouteKind.NOTE: _("Kept as an internal note"),
+    RouteKind.FOLD: _("Folded on the lead"),
+    RouteKind.VARIANT: _("Folded beside the first copy"),
+    RouteKind.REPORT: _("Noted on the mail it reports on"),
+    RouteKind.RECEIPT: _("Receipt noted on our mail"),
+    RouteKind.TEAM: _("Shown to the team, no lead"),
+    RouteKind.ADMIN: _("Passed to the administrators"),
+    RouteKind.HOLD: _("Held for a decision"),
+    RouteKind.TRIAGE: _("Left for somebody to sort"),
+    RouteKind.QUIET: _("Kept quietly"),
+    RouteKind.DUPLICATE: _("Counted as a copy"),
+    RouteKind.BURIED: _("Put aside"),
+    RouteKind.DISMISSED: _("Not for us"),
 }
 
 DOORS: Mapping[str, str] = {
@@ -172,16 +169,16 @@ DELIVERY: Mapping[str, str] = {
 }
 
 NOTICES: Mapping[str, str] = {
-    "customer_reply": _("Mail to the customer"),
-    "message": _("Notice: a customer wrote"),
-    "note": _("Notice: an internal note"),
-    "sent": _("Notice: a colleague answered"),
-    "assigned": _("Notice: a lead was given"),
-    "failed": _("Notice: a mail was not delivered"),
-    "held": _("Question: a mail waits for a decision"),
-    "loop": _("Notice: a loop"),
-    "digest": _("Digest"),
-    "admin": _("Mail to the administrators"),
+    NoticeKind.CUSTOMER_REPLY: _("Mail to the customer"),
+    NoticeKind.MESSAGE: _("Notice: a customer wrote"),
+    NoticeKind.NOTE: _("Notice: an internal note"),
+    NoticeKind.SENT: _("Notice: a colleague answered"),
+    NoticeKind.ASSIGNED: _("Notice: a lead was given"),
+    NoticeKind.FAILED: _("Notice: a mail was not delivered"),
+    NoticeKind.HELD: _("Question: a mail waits for a decision"),
+    NoticeKind.LOOP: _("Notice: a loop"),
+    NoticeKind.DIGEST: _("Digest"),
+    NoticeKind.ADMIN: _("Mail to the administrators"),
 }
 
 

@@ -16,9 +16,7 @@ PAGE_POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 # A mail's HTML: no script, no form, nothing from the network, no way out of its frame; its own inline styles only.
-MAIL_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
-)
+MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 _ALWAYS = {

@@ -14,10 +14,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailcrm import reasons
-from mailcrm.i18n import format_date, format_datetime, format_money, translator
-from mailcrm.web.wording import age, event_words, file_size
+from mailcrm.i18n import format_date, format_datetime, format_money, format_size, translator
+from mailcrm.web.wording import age, event_words
 
-LOCALES = ("en", "fi")
 _WORDS = {
     "reason": reasons.REASONS,
     "author": reasons.AUTHORS,
@@ -66,7 +65,7 @@ def _environment(folder: Path, locale: str) -> Environment:
         "money": partial(_money, locale),
         "age": partial(age, say.ngettext),
         "event": partial(event_words, say.gettext, locale),
-        "size": partial(file_size, locale),
+        "size": lambda size: format_size(size, locale),
     }
     return environment
 

@@ -10,20 +10,17 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from ipaddress import ip_address, ip_network
 from zoneinfo import ZoneInfo
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 
-from mailcrm.address import address_key
+from mailcrm.crm.passwords import is_right
+from mailcrm.crm.people import password_of
+from mailcrm.crm.rights import Actor, Right, actors, may
+from mailcrm.i18n import known_locale
 from mailcrm.store.engine import Session, Store
-from mailcrm.store.tables import user, user_address, web_session
-
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)  # OWASP's second choice, 25 ms
-_AT_ONE_TIME = threading.Semaphore(2)  # 19 MB and a core each
+from mailcrm.store.tables import user, web_session
 
 _PER_ACCOUNT = 10
 _PER_NETWORK = 50
@@ -34,13 +31,21 @@ _WINDOW = timedelta(minutes=15)
 class Viewer:
     """Who is signed in, and how they read."""
 
-    id: int
-    name: str
-    role: str
-    locale: str
+    actor: Actor
     zone: ZoneInfo
     session_id: int
     csrf: str
+
+    @property
+    def id(self) -> int:
+        return self.actor.id
+
+    @property
+    def locale(self) -> str:
+        return known_locale(self.actor.locale)
+
+    def may(self, right: Right) -> bool:
+        return may(self.actor, right)
 
 
 class Attempts:
@@ -85,39 +90,12 @@ def _network(peer: str) -> str:
     return str(ip_network(f"{address}/{32 if address.version == 4 else 64}", strict=False))
 
 
-def hash_password(password: str) -> str:
-    """The hash to store for a new password."""
-    with _AT_ONE_TIME:
-        return _HASHER.hash(password)
-
-
-def is_password(stored: str | None, password: str) -> bool:
-    """Whether ``password`` is the one hashed as ``stored``; as slow when there is none."""
-    with _AT_ONE_TIME:
-        try:
-            return _HASHER.verify(stored or _hash_of_nobody(), password) and bool(stored)
-        except (VerifyMismatchError, InvalidHashError):
-            return False
-
-
-@cache
-def _hash_of_nobody() -> str:
-    return _HASHER.hash(secrets.token_hex(16))
-
-
 def user_with_password(store: Store, address: str, password: str) -> int | None:
-    """The active user with this address and password."""
-    key = address_key(address)
-    statement = (
-        select(user.c.id, user.c.password_hash)
-        .join(user_address, user_address.c.user_id == user.c.id)
-        .where(user_address.c.key == key, user.c.is_active)
-    )
+    """The active user with this address and password; an unknown one takes as long."""
     with store.read() as session:
-        row = session.execute(statement).first()
-    if not is_password(row.password_hash if row else None, password):
-        return None
-    return int(row.id) if row else None
+        found = password_of(session, address)
+    is_theirs = is_right(password, found[1] if found else None)
+    return found[0] if found and is_theirs else None
 
 
 def open_session(session: Session, user_id: int, now: datetime, days: int) -> str:
@@ -139,26 +117,18 @@ def close_session(session: Session, session_id: int) -> None:
     session.execute(delete(web_session).where(web_session.c.id == session_id))
 
 
-def close_other_sessions(session: Session, user_id: int, but_id: int) -> None:
-    """After a change of password every other browser has to sign in again."""
-    session.execute(delete(web_session).where(web_session.c.user_id == user_id, web_session.c.id != but_id))
-
-
-_VIEWER = select(
-    user.c.id, user.c.name, user.c.role, user.c.locale, user.c.time_zone, web_session.c.id.label("session_id"), web_session.c.csrf
-).join(web_session, web_session.c.user_id == user.c.id)  # fmt: skip
+_VIEWER = (
+    actors()
+    .add_columns(user.c.time_zone, web_session.c.id.label("session_id"), web_session.c.csrf)
+    .join(web_session, web_session.c.user_id == user.c.id)
+)
 
 
 def viewer(session: Session, cookie: str, now: datetime) -> Viewer | None:
     """Who the cookie belongs to; None when it is unknown, over, or its user no longer active."""
-    statement = _VIEWER.where(
-        web_session.c.hash == _hash(cookie), web_session.c.expires_at > now, user.c.is_active.is_(True)
-    )
+    statement = _VIEWER.where(web_session.c.hash == _hash(cookie), web_session.c.expires_at > now)
     row = session.execute(statement).first()
-    if row is None:
-        return None
-    locale = row.locale if row.locale in ("en", "fi") else "en"
-    return Viewer(row.id, row.name, row.role, locale, ZoneInfo(row.time_zone), row.session_id, row.csrf)
+    return Viewer(Actor(*row[:5]), ZoneInfo(row.time_zone), row.session_id, row.csrf) if row else None
 
 
 def _hash(cookie: str) -> str:

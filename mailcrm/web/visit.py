@@ -13,17 +13,21 @@ from zoneinfo import ZoneInfo
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mailcrm.crm.desk import Desk
 from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.crm.rights import Forbidden, Right, require, require_lead
 from mailcrm.store.engine import Session
 from mailcrm.web.guard import is_from_our_page, is_token, local_path
-from mailcrm.web.rendering import LOCALES, Pages
+from mailcrm.i18n import LOCALES
+from mailcrm.web.rendering import Pages
 from mailcrm.web.sign_in import Attempts, Viewer, viewer
 
 _MOST_FIELDS = 200
+_MOST_BYTES = 5_000_000
 
 
 def _(msgid: str) -> str:
@@ -43,10 +47,6 @@ SAID: Mapping[str, str] = {
     "password": _("Your password was changed. Other browsers have been signed out."),
     "signed_out": _("You are signed out."),
 }
-
-
-class Forbidden(Exception):
-    """The viewer may not do this."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +69,40 @@ class Site:
         """A route for ``handler``; only a public one is shown to somebody who is not signed in."""
 
         async def endpoint(request: Request) -> Response:
-            form = await request.form(max_files=0, max_fields=_MOST_FIELDS) if request.method == "POST" else FormData()
-            return await run_in_threadpool(self.answer, request, form, handler, is_public)
+            form = await _form(request) if request.method == "POST" else FormData()
+            return await run_in_threadpool(self._answer, request, form, handler, is_public)
 
         return endpoint
 
-    def answer(self, request: Request, form: FormData, handler: "Handler", is_public: bool) -> Response:
-        now = self.desk.now()
-        cookie = request.cookies.get(self.cookie, "")
-        with self.desk.store.read() as session:
-            who = viewer(session, cookie, now) if cookie else None
-        visit = Visit(self, request, who, form, now)
-        if who is None and not is_public:
+    def trouble(self, request: Request, status: int, text: str) -> Response:
+        """A page that says what went wrong, outside of any handler."""
+        return self._visit(request, FormData()).trouble(status, text)
+
+    def _answer(self, request: Request, form: FormData, handler: "Handler", is_public: bool) -> Response:
+        visit = self._visit(request, form)
+        if visit.viewer is None and not is_public:
             return visit.to_sign_in()
         if request.method == "POST" and not visit.is_own_form():
             return visit.trouble(403, _("This form is too old or came from elsewhere. Load the page again and repeat."))
         return visit.answer(handler)
+
+    def _visit(self, request: Request, form: FormData) -> "Visit":
+        now = self.desk.now()
+        cookie = request.cookies.get(self.cookie, "")
+        if not cookie:
+            return Visit(self, request, None, form, now)
+        with self.desk.store.read() as session:
+            return Visit(self, request, viewer(session, cookie, now), form, now)
+
+
+async def _form(request: Request) -> FormData:
+    """The form; what is larger than any form of ours is refused before it is read."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit():
+        raise HTTPException(411)
+    if int(length) > _MOST_BYTES:
+        raise HTTPException(413)
+    return await request.form(max_files=0, max_fields=_MOST_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -100,8 +118,12 @@ class Visit:
     @property
     def me(self) -> Viewer:
         if self.viewer is None:
-            raise Forbidden
+            raise Forbidden(_("Your role does not allow this."))
         return self.viewer
+
+    def require(self, right: Right) -> None:
+        """Forbidden unless the viewer's role gives the right."""
+        require(self.me.actor, right)
 
     @property
     def desk(self) -> Desk:
@@ -112,7 +134,10 @@ class Visit:
         """The viewer's language; before sign-in the browser's first one that we speak, else the company's."""
         if self.viewer is not None:
             return self.viewer.locale
-        asked = (part.split(";")[0].strip()[:2].lower() for part in self.request.headers.get("accept-language", "").split(","))
+        asked = (
+            part.split(";")[0].strip()[:2].lower()
+            for part in self.request.headers.get("accept-language", "").split(",")
+        )
         return next((locale for locale in asked if locale in LOCALES), self.desk.config.company.locale)
 
     @property
@@ -143,10 +168,26 @@ class Visit:
             return False
         return self.viewer is None or is_token(self.form.get("csrf"), self.viewer.csrf)
 
+    def page_number(self) -> int:
+        """Which page of a list is asked for; 1 when it is not a sensible number."""
+        asked = self.query("page")
+        return max(1, int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 5 else 1
+
     # --- doing ---
 
     def perform(self, verb: Callable[[Session, datetime], Done]) -> int:
         return self.desk.perform(verb)
+
+    def perform_on_lead(self, lead_id: int, right: Right, verb: Callable[[Session, datetime], Done]) -> int:
+        """A verb on a lead the viewer may see, in one transaction with the question whether they may."""
+        actor = self.me.actor
+
+        def checked(session: Session, now: datetime) -> Done:
+            require_lead(session, actor, lead_id)
+            require(actor, right)
+            return verb(session, now)
+
+        return self.desk.perform(checked)
 
     # --- answering ---
 
@@ -156,10 +197,10 @@ class Visit:
             return handler(self)
         except NotFound as e:
             return self.trouble(404, e.text, **e.data)
+        except Forbidden as e:
+            return self.trouble(403, e.text, **e.data)
         except Refused as e:
             return self.trouble(422, e.text, **e.data)
-        except Forbidden:
-            return self.trouble(403, _("You may not see this."))
 
     def show(self, template: str, status: int = 200, **context: Any) -> Response:
         """The template as a page."""
@@ -173,7 +214,8 @@ class Visit:
             "path": self.request.url.path,
             "company": self.desk.config.company,
             "said": SAID.get(self.query("said"), ""),
-            "trouble": None,
+            "Right": Right,
+            "refused": None,
         }
         return HTMLResponse(self.site.pages.html(self.locale, template, base | context), status)
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
-
-from babel.numbers import format_decimal
 
 from mailcrm import reasons
 from mailcrm.crm.stages import Stage
+from mailcrm.i18n import format_date
 
 Gettext = Callable[[str], str]
 Ngettext = Callable[[str, str, int], str]
@@ -37,6 +36,14 @@ ACTIVITY_TYPES: Mapping[str, str] = {
     "mail": _("Mail"),
     "quote": _("Quote"),
     "todo": _("To do"),
+}
+
+RELATIONS: Mapping[str, str] = {
+    "prospect": _("Prospect"),
+    "customer": _("Customer"),
+    "former": _("Former customer"),
+    "supplier": _("Supplier"),
+    "partner": _("Partner"),
 }
 
 _MOVED_BY: Mapping[str, str] = {
@@ -79,9 +86,18 @@ class _Telling:
         stage = self.names.stages.get(stage_id) if isinstance(stage_id, int) else None
         return stage.name(self.locale) if stage else f"#{stage_id}"
 
+    def day(self, key: str) -> str:
+        try:
+            return format_date(date.fromisoformat(str(self.data.get(key))), self.locale)
+        except ValueError:
+            return str(self.data.get(key, ""))
+
     def why(self) -> str:
         """The reason in brackets, if there is one."""
         return f" ({self.say(reasons.words(reasons.REASONS, self.reason))})" if self.reason else ""
+
+
+_Worded = Callable[[_Telling], str]
 
 
 def _lead_created(t: _Telling) -> str:
@@ -130,7 +146,7 @@ def _follower(t: _Telling) -> str:
     return t.say("%(name)s follows this lead") % {"name": t.user("user_id")}
 
 
-def _activity(msgid: str) -> Callable[[_Telling], str]:
+def _activity(msgid: str) -> _Worded:
     def worded(t: _Telling) -> str:
         kind = str(t.data.get("type") or "todo")
         parts = [t.say(ACTIVITY_TYPES.get(kind, kind)), *(str(t.data.get(k) or "") for k in ("summary", "feedback"))]
@@ -139,7 +155,15 @@ def _activity(msgid: str) -> Callable[[_Telling], str]:
     return worded
 
 
-_EVENTS: Mapping[str, Callable[[_Telling], str]] = {
+def _rescheduled(t: _Telling) -> str:
+    return f"{_activity(_('Moved to another day: %(what)s'))(t)}, {t.day('from_due_on')} → {t.day('due_on')}"
+
+
+def _given(t: _Telling) -> str:
+    return f"{_activity(_('Given on: %(what)s'))(t)}, {t.user('from_user_id')} → {t.user('user_id')}"
+
+
+_EVENTS: Mapping[str, _Worded] = {
     "lead_created": _lead_created,
     "stage": _stage,
     "owner": _owner,
@@ -148,6 +172,8 @@ _EVENTS: Mapping[str, Callable[[_Telling], str]] = {
     "follower": _follower,
     "activity_scheduled": _activity(_("Planned: %(what)s")),
     "activity_done": _activity(_("Done: %(what)s")),
+    "activity_rescheduled": _rescheduled,
+    "activity_given": _given,
     "activity_cancelled": _activity(_("No longer planned: %(what)s")),
 }
 
@@ -162,11 +188,3 @@ def age(ngettext: Ngettext, since: datetime | None, now: datetime) -> str:
     if minutes < 48 * 60:
         return ngettext("%(num)s h", "%(num)s h", minutes // 60) % {"num": minutes // 60}
     return ngettext("%(num)s day", "%(num)s days", minutes // 1440) % {"num": minutes // 1440}
-
-
-def file_size(locale: str, size: int) -> str:
-    """A size as people read it."""
-    if size < 1024:
-        return f"{size} B"
-    amount, unit = (size / 1024, "KB") if size < 1024 * 1024 else (size / (1024 * 1024), "MB")
-    return f"{format_decimal(round(amount, 1), locale=locale)} {unit}"
