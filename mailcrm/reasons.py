@@ -1,7 +1,7 @@
 """Every decision in words a salesperson reads: reasons, authors, kinds of mail, routes and states.
 
-Values are English msgids; the page and the notices translate them. An unknown value is shown as it is written, so a row from a newer
-version never breaks a page.
+Values are English msgids; the page and the notices translate them. An unknown value is shown as it is written, so a row from
+a newer version never breaks a page.
 """
 
 from collections.abc import Mapping

@@ -211,11 +211,11 @@ def team_names(session: Session) -> dict[int, str]:
 def waiting_mail(session: Session) -> dict[str, int]:
     """How many mails wait for somebody, by state."""
     statement = (
-        select(inbound.c.state, func.count())
+        select(inbound.c.state, func.count().label("number"))
         .where(inbound.c.state.in_(("held", "triage", "buried")))
         .group_by(inbound.c.state)
     )
-    return {state: count for state, count in session.execute(statement)}
+    return {row.state: row.number for row in session.execute(statement)}
 
 
 # --- activities ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What stands before every page: headers that forbid scripts and framing, and the check that a form came from our own page.
 
-Two locks on every change: the browser's word about where the request comes from (Sec-Fetch-Site, else Origin), and a token that only
-our own pages hold.
+Two locks on every change: the browser's word about where the request comes from (Sec-Fetch-Site, else Origin), and a token
+that only our own pages hold.
 """
 
 import hmac

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, RowMapping, and_, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
 
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import (
@@ -365,7 +365,7 @@ def read_html(session: Session, message_id: int, visible: ColumnElement[bool]) -
     return session.execute(statement).scalar() or ""
 
 
-def read_attachment(session: Session, attachment_id: int, visible: ColumnElement[bool]) -> Row[Any] | None:
+def read_attachment(session: Session, attachment_id: int, visible: ColumnElement[bool]) -> tuple[str, str] | None:
     """Name and hash of an attachment on a lead that may be seen."""
     statement = (
         select(attachment.c.filename, attachment.c.sha256)
@@ -373,4 +373,5 @@ def read_attachment(session: Session, attachment_id: int, visible: ColumnElement
         .join(lead, lead.c.id == message.c.lead_id)
         .where(attachment.c.id == attachment_id, visible)
     )
-    return session.execute(statement).first()
+    row = session.execute(statement).first()
+    return (row.filename, row.sha256) if row else None

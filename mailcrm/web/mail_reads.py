@@ -66,8 +66,8 @@ def _inbound_text(text: str) -> ColumnElement[bool]:
 
 def state_counts(session: Session) -> dict[str, int]:
     """How many received mails are in each state."""
-    rows = session.execute(select(inbound.c.state, func.count()).group_by(inbound.c.state))
-    return {state: count for state, count in rows}
+    statement = select(inbound.c.state, func.count().label("number")).group_by(inbound.c.state)
+    return {row.state: row.number for row in session.execute(statement)}
 
 
 def read_inbound(session: Session, inbound_id: int) -> RowMapping | None:

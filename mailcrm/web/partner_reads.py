@@ -108,7 +108,10 @@ def read_leads(session: Session, partner_id: int, visible: ColumnElement[bool]) 
 def read_mails(session: Session, partner_id: int, visible: ColumnElement[bool]) -> Sequence[RowMapping]:
     """The last mails this partner wrote."""
     statement = (
-        select(message.c.id, message.c.lead_id, message.c.subject, message.c.at, func.substr(message.c.new_text, 1, 200).label("text"))
+        select(
+            message.c.id, message.c.lead_id, message.c.subject, message.c.at,
+            func.substr(message.c.new_text, 1, 200).label("text"),
+        )
         .join_from(message, lead, lead.c.id == message.c.lead_id)
         .where(message.c.author_partner_id == partner_id, message.c.kind == "email_in", visible)
         .order_by(message.c.at.desc(), message.c.id.desc())

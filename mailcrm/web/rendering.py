@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailcrm import reasons
-from mailcrm.i18n import format_date, format_datetime, format_money, format_size, translator
+from mailcrm.i18n import LOCALES, format_date, format_datetime, format_money, format_size, translator
 from mailcrm.web.wording import age, event_words
 
 _WORDS = {

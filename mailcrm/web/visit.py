@@ -1,7 +1,7 @@
 """One request for a page: who asks, what they typed, and how to answer.
 
-``Site.page(handler)`` makes a route of a plain function ``handler(visit) -> Response``: it finds the viewer, reads the form, checks that a
-form came from our own page, runs the handler in a thread and turns what it raises into a page in the viewer's language.
+``Site.page(handler)`` makes a route of a plain function ``handler(visit) -> Response``: it finds the viewer, reads the form,
+checks that it came from our own page, runs the handler in a thread and turns what it raises into a page in the viewer's language.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

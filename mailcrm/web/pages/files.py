@@ -46,10 +46,11 @@ def attachment(visit: Visit) -> Response:
         found = read_attachment(session, visit.number("id"), visible_leads(visit.me.actor))
     if found is None:
         raise NotFound("There is no file %(id)s.", id=visit.number("id"))
-    path = visit.desk.blobs.path(found.sha256)
+    filename, sha256 = found
+    path = visit.desk.blobs.path(sha256)
     if not path.is_file():
         raise NotFound("The file is no longer kept.")
-    name = "".join(c for c in found.filename if c.isprintable() and c not in '/\\"') or "file"
+    name = "".join(c for c in filename if c.isprintable() and c not in '/\\"') or "file"
     return FileResponse(
         path, filename=name, media_type="application/octet-stream", headers={"content-security-policy": FILE_POLICY}
     )
