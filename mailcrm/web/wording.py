@@ -87,10 +87,7 @@ class _Telling:
         return stage.name(self.locale) if stage else f"#{stage_id}"
 
     def day(self, key: str) -> str:
-        try:
-            return format_date(date.fromisoformat(str(self.data.get(key))), self.locale)
-        except ValueError:
-            return str(self.data.get(key, ""))
+        return _day(self, self.data.get(key))
 
     def why(self) -> str:
         """The reason in brackets, if there is one."""
@@ -130,9 +127,19 @@ def _change(t: _Telling, name: str, before: Any, after: Any) -> str:
     label = t.say(FIELDS.get(name, name))
     if name == "team_id":
         before, after = t.names.teams.get(before, ""), t.names.teams.get(after, "")
+    if name == "expected_closing":
+        before, after = _day(t, before), _day(t, after)
     if before in (None, ""):
         return f"{label}: {after}"
     return f"{label}: {before} → {'—' if after in (None, '') else after}"
+
+
+def _day(t: _Telling, written: Any) -> str:
+    """A day as events store it, the way the reader writes it."""
+    try:
+        return format_date(date.fromisoformat(str(written)), t.locale)
+    except ValueError:
+        return str(written or "")
 
 
 def _tags(t: _Telling) -> str:
@@ -155,12 +162,16 @@ def _activity(msgid: str) -> _Worded:
     return worded
 
 
+_moved_to_another_day = _activity(_("Moved to another day: %(what)s"))
+_given_on = _activity(_("Given on: %(what)s"))
+
+
 def _rescheduled(t: _Telling) -> str:
-    return f"{_activity(_('Moved to another day: %(what)s'))(t)}, {t.day('from_due_on')} → {t.day('due_on')}"
+    return f"{_moved_to_another_day(t)}, {t.day('from_due_on')} → {t.day('due_on')}"
 
 
 def _given(t: _Telling) -> str:
-    return f"{_activity(_('Given on: %(what)s'))(t)}, {t.user('from_user_id')} → {t.user('user_id')}"
+    return f"{_given_on(t)}, {t.user('from_user_id')} → {t.user('user_id')}"
 
 
 _EVENTS: Mapping[str, _Worded] = {
