@@ -3,6 +3,7 @@
 Alice owns, Bob follows, Clara is a colleague who may only look on; Carol of Asiakas Oy is the customer, Mallory is nobody.
 """
 
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,27 +12,27 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import uvicorn
+import httpx
+from fastapi import FastAPI
 from sqlalchemy import event, insert, update
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from mailcrm.address import address_key
 from mailcrm.config import from_mapping
 from mailcrm.crm import activities, leads, writing
 from mailcrm.crm.chatter import NewMessage, add_message
 from mailcrm.crm.desk import Desk
+from mailcrm.crm.done import Done, Refused
 from mailcrm.crm.passwords import password_hash
 from mailcrm.crm.stages import all_stages, seed_stages
 from mailcrm.ingest.spool import Spool
 from mailcrm.store import keyring, tables
 from mailcrm.store.blobs import Blobs
-from mailcrm.store.engine import Session, Store
-from mailcrm.web.site import pages
-from tests.servers import free_port, wait_until
+from mailcrm.store.engine import Session, Store, insert_row
+from mailcrm.web.app import build
+from mailcrm.web.site import routes
+from tests.web_server import running_web
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 PASSWORD = "kevät kurki lentää"
@@ -43,20 +44,55 @@ HOSTILE = (
 )
 
 
+class RecordingTriage:
+    """Stands where the triage of received mail is plugged in: remembers what the page asked for, refuses lead 404."""
+
+    def __init__(self, decided: list[tuple[Any, ...]]) -> None:
+        self._decided = decided
+
+    def _done(self, *what: Any) -> Done:
+        self._decided.append(what)
+        return Done(what[1])
+
+    def make_lead(self, desk: Desk, inbound_id: int, by: int) -> Done:
+        return self._done("make_lead", inbound_id, by)
+
+    def attach(self, desk: Desk, inbound_id: int, lead_id: int, by: int) -> Done:
+        if lead_id == 404:
+            raise Refused("There is no lead %(id)s.", id=lead_id)
+        return self._done("attach", inbound_id, lead_id, by)
+
+    def send(self, desk: Desk, inbound_id: int, by: int) -> Done:
+        return self._done("send", inbound_id, by)
+
+    def keep_as_note(self, desk: Desk, inbound_id: int, by: int) -> Done:
+        return self._done("keep_as_note", inbound_id, by)
+
+    def dismiss(self, desk: Desk, inbound_id: int, by: int) -> Done:
+        return self._done("dismiss", inbound_id, by)
+
+    def replay(self, desk: Desk, inbound_id: int, by: int) -> Done:
+        return self._done("replay", inbound_id, by)
+
+
 @dataclass
 class Website:
     """The firm: its desk, its pages as an application, and the ids of what lies in it."""
 
     desk: Desk
-    app: Starlette
+    app: FastAPI
+    url: str = ""
+    decided: list[tuple[Any, ...]] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
     statements: list[str] = field(default_factory=list)
+    browsers: list["Browser"] = field(default_factory=list)
 
     def client(self, who: str = "alice", *, locale: str = "") -> "Browser":
         """Somebody's browser, signed in; "" is not."""
         if locale:
             self.write(lambda s: s.execute(update(tables.user).values(locale=locale)))
         client = Browser(self)
+        self.browsers.append(client)
         if who:
             client.sign_in(f"{who}@firma.test")
         return client
@@ -74,7 +110,7 @@ class Browser:
 
     def __init__(self, site: Website) -> None:
         self.site = site
-        self.http = TestClient(site.app, follow_redirects=False)
+        self.http = httpx.Client(base_url=site.url, follow_redirects=False)
 
     def get(self, path: str) -> str:
         answer = self.http.get(path)
@@ -89,8 +125,9 @@ class Browser:
         return self.http.post(path, data={"csrf": self.csrf(), **fields}, headers={"sec-fetch-site": "same-origin"})
 
     def csrf(self) -> str:
-        row = self.site.rows(tables.web_session.select().order_by(tables.web_session.c.id.desc()))
-        return str(row[0].csrf) if row else ""
+        """The token that this browser's pages carry."""
+        found = re.search(r'name="csrf" value="([^"]+)"', self.http.get("/settings").text)
+        return found[1] if found else ""
 
     def sign_in(self, address: str, password: str = PASSWORD) -> Any:
         return self.http.post("/sign-in", data={"address": address, "password": password, "next": ""})
@@ -111,36 +148,25 @@ def running_website(folder: Path, *, locale: str = "en", public_url: str = "") -
         wake=lambda: None,
     )
     tables.metadata.create_all(store.writer)
-    site = Website(desk, pages(desk))
+    decided: list[tuple[Any, ...]] = []
+    site = Website(desk, build(desk, routes(desk, RecordingTriage(decided))), decided=decided)
     site.write(lambda session: _fill(session, site, locale))
     event.listen(store.reader, "before_cursor_execute", lambda *args: site.statements.append(args[2]))
     try:
-        yield site
+        with running_web(site.app) as site.url:
+            yield site
     finally:
+        for browser in site.browsers:
+            browser.http.close()
         spool.close()
         store.close()
-
-
-@contextmanager
-def serving(site: Website) -> Iterator[str]:
-    """The pages on loopback, for a browser; gives the URL."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(site.app, host="127.0.0.1", port=port, log_level="warning", ws="none"))
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        wait_until(lambda: server.started, what="the page's server")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 # --- what lies in it ----------------------------------------------------------------------------------------------------
 
 
 def _add(session: Session, table: Any, **values: Any) -> int:
-    return int(session.execute(insert(table).values(**values)).inserted_primary_key[0])
+    return insert_row(session, insert(table), values)
 
 
 def _fill(session: Session, site: Website, locale: str) -> None:
@@ -262,7 +288,12 @@ def _add_outbox(session: Session, ids: dict[str, int], message_id: int, user_id:
 def _add_inbound(session: Session, ids: dict[str, int]) -> None:
     raw = b"From: Carol <carol@asiakas.test>\r\nSubject: =?utf-8?q?P=C3=B6yt=C3=A4?=\r\n\r\nRead me as I am.\r\n"
     raw_id = _add(
-        session, tables.raw, sha256=sha256(raw).hexdigest(), size=len(raw), compressed=zlib.compress(raw), created_at=NOW
+        session,
+        tables.raw,
+        sha256=sha256(raw).hexdigest(),
+        size=len(raw),
+        compressed=zlib.compress(raw),
+        created_at=NOW,
     )
     kinds = (
         ("done", "new_lead", "alias", "outsider", "human", ids["lead"], "Laser cutting of 40 frames"),

@@ -1,4 +1,4 @@
-"""The pages as one application: routes, static files, error pages, security headers. ``pages(desk)`` builds it; nothing is global.
+"""The pages as one application: routes, static files, error pages, security headers. ``routes(desk)`` builds it; nothing is global.
 
 It is mounted beside the API, so that an unknown page answers a person and an unknown API path a program.
 """
@@ -18,7 +18,7 @@ from mailcrm.crm.desk import Desk
 from mailcrm.web.guard import SecurityHeaders
 from mailcrm.web.pages import activities, board, chatter, files, inbound, lead, outbox, partners, settings, signing
 from mailcrm.web.rendering import Pages, templates_folder
-from mailcrm.web.visit import Handler, Site
+from mailcrm.web.visit import Handler, Site, Triage
 
 
 def _(msgid: str) -> str:
@@ -35,9 +35,14 @@ _TROUBLE = {
 }
 
 
-def pages(desk: Desk) -> Starlette:
+def routes(desk: Desk, triage: Triage | None = None) -> list[BaseRoute]:
+    """The pages as the last route of a larger application: whatever nothing else answers."""
+    return [Mount("/", pages(desk, triage))]
+
+
+def pages(desk: Desk, triage: Triage | None = None) -> Starlette:
     """All pages for people."""
-    site = Site(desk, Pages(templates_folder()))
+    site = Site(desk, Pages(templates_folder()), triage)
     static = StaticFiles(directory=Path(__file__).parent / "static")
 
     async def trouble(request: Request, error: Exception) -> Response:

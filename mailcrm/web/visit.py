@@ -7,7 +7,7 @@ checks that it came from our own page, runs the handler in a thread and turns wh
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
@@ -20,9 +20,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mailcrm.crm.desk import Desk
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right, require, require_lead
+from mailcrm.i18n import LOCALES
 from mailcrm.store.engine import Session
 from mailcrm.web.guard import is_from_our_page, is_token, local_path
-from mailcrm.i18n import LOCALES
 from mailcrm.web.rendering import Pages
 from mailcrm.web.sign_in import Attempts, Viewer, viewer
 
@@ -49,12 +49,24 @@ SAID: Mapping[str, str] = {
 }
 
 
+class Triage(Protocol):
+    """What a person can decide about a received mail; ``by`` is the user's id. Each raises Refused when it cannot be."""
+
+    def make_lead(self, desk: Desk, inbound_id: int, by: int) -> Done: ...
+    def attach(self, desk: Desk, inbound_id: int, lead_id: int, by: int) -> Done: ...
+    def send(self, desk: Desk, inbound_id: int, by: int) -> Done: ...
+    def keep_as_note(self, desk: Desk, inbound_id: int, by: int) -> Done: ...
+    def dismiss(self, desk: Desk, inbound_id: int, by: int) -> Done: ...
+    def replay(self, desk: Desk, inbound_id: int, by: int) -> Done: ...
+
+
 @dataclass(frozen=True)
 class Site:
-    """What all pages share."""
+    """What all pages share. Without ``triage`` the pages only show received mail."""
 
     desk: Desk
     pages: Pages
+    triage: Triage | None = None
     attempts: Attempts = field(default_factory=Attempts)
 
     @property
@@ -216,6 +228,7 @@ class Visit:
             "said": SAID.get(self.query("said"), ""),
             "Right": Right,
             "refused": None,
+            "may_decide": self.site.triage is not None,
         }
         return HTMLResponse(self.site.pages.html(self.locale, template, base | context), status)
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from mailcrm.crm import activities
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.crm.rights import Right, require, require_lead, visible_leads
+from mailcrm.crm.rights import Forbidden, Right, require, require_lead, visible_leads
 from mailcrm.store.engine import Session
 from mailcrm.web import typed
 from mailcrm.web.board_reads import PAGE, read_activities
@@ -41,7 +41,7 @@ def schedule(visit: Visit) -> Response:
         visit.perform_on_lead(
             lead_id, Right.CHANGE_LEADS, lambda session, now: activities.schedule(session, lead_id, new, by, now)
         )
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except Refused as e:
         return lead_page(visit, lead_id, "activity", e)

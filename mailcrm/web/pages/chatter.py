@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from mailcrm.crm import chatter, writing
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.crm.rights import Right
+from mailcrm.crm.rights import Forbidden, Right
 from mailcrm.store.engine import Session
 from mailcrm.web.pages.lead import page
 from mailcrm.web.visit import Visit
@@ -18,7 +18,7 @@ def write_message(visit: Visit) -> Response:
         row_id = visit.perform_on_lead(
             lead_id, Right.CHANGE_LEADS, lambda session, now: writing.write_to_customer(session, lead_id, text, by, now)
         )
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except Refused as e:
         return page(visit, lead_id, "message", e)
@@ -31,7 +31,7 @@ def write_note(visit: Visit) -> Response:
         row_id = visit.perform_on_lead(
             lead_id, Right.WRITE_NOTES, lambda session, now: writing.write_note(session, lead_id, text, by, now)
         )
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except Refused as e:
         return page(visit, lead_id, "note", e)

@@ -1,13 +1,9 @@
 """Received mail: what happened to each and why, and what a person decides where no rule did."""
 
-from collections.abc import Callable, Mapping
-
 from starlette.responses import Response
 
-from mailcrm.crm import triage
-from mailcrm.crm.desk import Desk
-from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.crm.rights import Right
+from mailcrm.crm.done import NotFound, Refused
+from mailcrm.crm.rights import Forbidden, Right
 from mailcrm.mail import AuthorKind
 from mailcrm.web import typed
 from mailcrm.web.mail_reads import (
@@ -62,30 +58,24 @@ def decide(visit: Visit) -> Response:
     inbound_id = visit.number("id")
     try:
         _decide(visit, inbound_id)
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except Refused as e:
         return _page(visit, inbound_id, e)
     return visit.to(visit.text("next") or f"/inbound/{inbound_id}", "decided")
 
 
-_DECISIONS: Mapping[str, Callable[[Desk, int, int], Done]] = {
-    "make_lead": triage.make_lead,
-    "send": triage.send,
-    "keep_as_note": triage.keep_as_note,
-    "dismiss": triage.dismiss,
-    "replay": triage.replay,
-}
+_DECISIONS = ("make_lead", "send", "keep_as_note", "dismiss", "replay")
 
 
-def _decide(visit: Visit, inbound_id: int) -> Done:
-    decision, by = visit.text("decision"), visit.me.id
+def _decide(visit: Visit, inbound_id: int) -> None:
+    triage, decision, by = visit.site.triage, visit.text("decision"), visit.me.id
+    if triage is None or decision not in (*_DECISIONS, "attach"):
+        raise Refused("Choose what to do with the mail.")
     if decision == "attach":
         lead_id = typed.whole_number(visit.text("lead_id").strip().lstrip("#"))
         if lead_id is None:
             raise Refused("Say to which lead: its number.")
-        return triage.attach(visit.desk, inbound_id, lead_id, by)
-    verb = _DECISIONS.get(decision)
-    if verb is None:
-        raise Refused("Choose what to do with the mail.")
-    return verb(visit.desk, inbound_id, by)
+        triage.attach(visit.desk, inbound_id, lead_id, by)
+    else:
+        getattr(triage, decision)(visit.desk, inbound_id, by)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from mailcrm.crm import leads
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.crm.rights import Right, visible_leads
+from mailcrm.crm.rights import Forbidden, Right, visible_leads
 from mailcrm.crm.stages import Stage, all_stages
 from mailcrm.mail import Event
 from mailcrm.notify.people import read_people
@@ -57,7 +57,7 @@ def set_fields(visit: Visit) -> Response:
             return Done(lead_id, (*done.events, *leads.set_tags(session, lead_id, tags, by, now).events))
 
         visit.perform_on_lead(lead_id, Right.CHANGE_LEADS, verb)
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except Refused as e:
         return page(visit, lead_id, "fields", e)
@@ -95,7 +95,7 @@ def move(visit: Visit) -> Response:
             return leads.move_to_stage(session, lead_id, stage_id, by, now, reason=reason, hold_until=until)
 
         visit.perform_on_lead(lead_id, Right.CHANGE_LEADS, verb)
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except Refused as e:
         return _ask_more(visit, lead_id, e)
@@ -127,7 +127,7 @@ def assign(visit: Visit) -> Response:
         visit.perform_on_lead(
             lead_id, Right.CHANGE_LEADS, lambda session, now: leads.assign(session, lead_id, owner_id, by, now)
         )
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except Refused as e:
         return page(visit, lead_id, "owner", e)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from mailcrm.crm import partners
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.crm.rights import Right, require, visible_leads, visible_partners
+from mailcrm.crm.rights import Forbidden, Right, require, visible_leads, visible_partners
 from mailcrm.crm.stages import all_stages
 from mailcrm.store.engine import Session
 from mailcrm.web import typed
@@ -78,7 +78,7 @@ def set_fields(visit: Visit) -> Response:
             return partners.set_fields(session, partner_id, changes, actor.id, now)
 
         visit.perform(verb)
-    except NotFound:
+    except (NotFound, Forbidden):
         raise
     except Refused as e:
         return _page(visit, partner_id, e)
