@@ -1,0 +1,76 @@
+"""Activities: my list, planning one, finishing one."""
+
+from datetime import datetime
+
+from starlette.responses import Response
+
+from mailcrm.crm import activities
+from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.crm.rights import Forbidden, Right, require, require_lead, visible_leads
+from mailcrm.store.engine import Session
+from mailcrm.web import typed
+from mailcrm.web.board_reads import PAGE, read_activities
+from mailcrm.web.lead_reads import lead_of_activity
+from mailcrm.web.pages.lead import page as lead_page
+from mailcrm.web.visit import Visit
+from mailcrm.web.wording import ACTIVITY_TYPES
+
+
+def show(visit: Visit) -> Response:
+    """Mine, or everybody's; overdue first."""
+    is_everybodys = visit.query("whose") == "all"
+    page = visit.page_number()
+    with visit.desk.store.read() as session:
+        user_id = None if is_everybodys else visit.me.id
+        found = read_activities(session, user_id, visible_leads(visit.me.actor), page)
+    return visit.show(
+        "activities.html", activities=found[:PAGE], has_more=len(found) > PAGE, page=page, is_everybodys=is_everybodys,
+        types=ACTIVITY_TYPES,
+    )  # fmt: skip
+
+
+def schedule(visit: Visit) -> Response:
+    lead_id, by = visit.number("id"), visit.me.id
+    try:
+        due_on = typed.day(visit.text("due_on"))
+        if due_on is None:
+            raise Refused("Say by which day.")
+        new = activities.NewActivity(
+            visit.text("type"), due_on, visit.text("summary"), user_id=typed.whole_number(visit.text("user_id"))
+        )
+        visit.perform_on_lead(
+            lead_id, Right.CHANGE_LEADS, lambda session, now: activities.schedule(session, lead_id, new, by, now)
+        )
+    except (NotFound, Forbidden):
+        raise
+    except Refused as e:
+        return lead_page(visit, lead_id, "activity", e)
+    return visit.to(f"/leads/{lead_id}", "planned", "activities")
+
+
+def complete(visit: Visit) -> Response:
+    activity_id, feedback, by = visit.number("id"), visit.text("feedback"), visit.me.id
+
+    def verb(session: Session, now: datetime) -> Done:
+        _require(visit, session, activity_id)
+        return activities.complete(session, activity_id, feedback, by, now)
+
+    visit.perform(verb)
+    return visit.to(visit.text("next") or "/activities", "done")
+
+
+def cancel(visit: Visit) -> Response:
+    activity_id, by = visit.number("id"), visit.me.id
+
+    def verb(session: Session, now: datetime) -> Done:
+        _require(visit, session, activity_id)
+        return activities.cancel(session, activity_id, by, now)
+
+    visit.perform(verb)
+    return visit.to(visit.text("next") or "/activities", "cancelled")
+
+
+def _require(visit: Visit, session: Session, activity_id: int) -> None:
+    """The viewer may change the lead this activity belongs to."""
+    require_lead(session, visit.me.actor, lead_of_activity(session, activity_id))
+    require(visit.me.actor, Right.CHANGE_LEADS)

@@ -1,0 +1,50 @@
+"""Writing on a lead: a message leaves to the customer, a note stays inside."""
+
+from datetime import datetime
+
+from starlette.responses import Response
+
+from mailcrm.crm import chatter, writing
+from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.crm.rights import Forbidden, Right
+from mailcrm.store.engine import Session
+from mailcrm.web.pages.lead import page
+from mailcrm.web.visit import Visit
+
+
+def write_message(visit: Visit) -> Response:
+    lead_id, by, text = visit.number("id"), visit.me.id, visit.text("text")
+    try:
+        row_id = visit.perform_on_lead(
+            lead_id, Right.CHANGE_LEADS, lambda session, now: writing.write_to_customer(session, lead_id, text, by, now)
+        )
+    except (NotFound, Forbidden):
+        raise
+    except Refused as e:
+        return page(visit, lead_id, "message", e)
+    return visit.to(f"/leads/{lead_id}", "sent", f"entry-{row_id}")
+
+
+def write_note(visit: Visit) -> Response:
+    lead_id, by, text = visit.number("id"), visit.me.id, visit.text("text")
+    try:
+        row_id = visit.perform_on_lead(
+            lead_id, Right.WRITE_NOTES, lambda session, now: writing.write_note(session, lead_id, text, by, now)
+        )
+    except (NotFound, Forbidden):
+        raise
+    except Refused as e:
+        return page(visit, lead_id, "note", e)
+    return visit.to(f"/leads/{lead_id}", "noted", f"entry-{row_id}")
+
+
+def read_mentions(visit: Visit) -> Response:
+    """Mark the viewer's own mentions on this lead as read."""
+    lead_id, me = visit.number("id"), visit.me.id
+
+    def verb(session: Session, now: datetime) -> Done:
+        chatter.read_mentions(session, lead_id, me, now)
+        return Done(lead_id)
+
+    visit.perform_on_lead(lead_id, Right.WRITE_NOTES, verb)
+    return visit.to(f"/leads/{lead_id}", "read")

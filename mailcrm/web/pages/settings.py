@@ -1,0 +1,83 @@
+"""My settings: language, time zone, digest, working days, password."""
+
+from datetime import datetime
+
+from starlette.responses import Response
+
+from mailcrm.crm import people
+from mailcrm.crm.done import Done, Refused
+from mailcrm.crm.passwords import is_right, password_hash
+from mailcrm.store.engine import Session
+from mailcrm.web.board_reads import read_settings
+from mailcrm.web.pages.signing import set_cookie
+from mailcrm.web.sign_in import open_session
+from mailcrm.web.visit import Visit
+
+DAYS = "1234567"
+
+
+def show(visit: Visit) -> Response:
+    return _page(visit)
+
+
+def _page(visit: Visit, form: str = "", refused: Refused | None = None) -> Response:
+    with visit.desk.store.read() as session:
+        mine = read_settings(session, visit.me.id)
+    typed = {name: visit.text(name) for name in ("name", "locale", "time_zone", "digest_at") if name in visit.form}
+    if refused and form == "settings":
+        typed["working_days"] = _days(visit)
+    return visit.show(
+        "settings.html", 422 if refused else 200, mine=mine, form=form, refused=refused, typed=typed, days=DAYS
+    )
+
+
+def save(visit: Visit) -> Response:
+    me = visit.me.id
+    changes = {
+        "name": " ".join(visit.text("name").split())[:200],
+        "locale": visit.text("locale"),
+        "time_zone": visit.text("time_zone").strip(),
+        "digest_at": visit.text("digest_at"),
+        "working_days": _days(visit),
+    }
+    try:
+        visit.perform(lambda session, now: people.set_user_fields(session, me, changes, me, now))
+    except Refused as e:
+        return _page(visit, "settings", e)
+    return visit.to("/settings", "saved")
+
+
+def _days(visit: Visit) -> str:
+    return "".join(day for day in DAYS if day in visit.form.getlist("working_days"))
+
+
+def set_password(visit: Visit) -> Response:
+    """A new password ends every session; this browser gets a new one."""
+    me = visit.me.id
+    with visit.desk.store.read() as session:
+        stored = read_settings(session, me)["password_hash"]
+    try:
+        if not is_right(visit.text("old"), stored):
+            raise Refused("The present password is wrong.")
+        if visit.text("new") != visit.text("again"):
+            raise Refused("The two new passwords differ.")
+        hashed = password_hash(visit.text("new"))
+    except Refused as e:
+        return _page(visit, "password", e)
+    value = _store(visit, me, hashed)
+    answer = visit.to("/settings", "password")
+    set_cookie(visit, answer, value)
+    return answer
+
+
+def _store(visit: Visit, me: int, hashed: str) -> str:
+    """The new hash and a new session in one transaction; returns the cookie's value."""
+    values: list[str] = []
+
+    def verb(session: Session, now: datetime) -> Done:
+        done = people.set_password(session, me, hashed, me, now)
+        values.append(open_session(session, me, now, visit.desk.config.web.session_days))
+        return done
+
+    visit.perform(verb)
+    return values[-1]

@@ -1,0 +1,552 @@
+"""The pages as a browser without JavaScript meets them: real database, real HTTP, forms as a person sends them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
+from sqlalchemy import select, update
+
+from mailcrm import reasons
+from mailcrm.i18n import translator
+from mailcrm.mail import AuthorKind, Door, MailKind, NoticeKind, Reason, RouteKind
+from mailcrm.store import tables
+from mailcrm.web.sign_in import Attempts
+from mailcrm.web.typed import amount, day
+from tests.website import MAIL, NOW, PASSWORD, Website, running_website
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Website]:
+    with running_website(tmp_path) as site:
+        yield site
+
+
+def _every_page(site: Website) -> list[str]:
+    i = site.ids
+    fixed = ["/", "/activities", "/activities?whose=all", "/partners", "/inbound", "/outbox", "/settings"]
+    states = [f"/inbound?state={state}" for state in ("held", "triage", "quiet", "buried", "dismissed", "done")]
+    stages = [f"/?stage={i['stage New']}", f"/?unfold={i['stage Won']}", "/?owner=mine&q=frames", "/?owner=none"]
+    one = [f"/leads/{i['lead']}", f"/leads/{i['unowned']}", f"/partners/{i['carol']}", f"/partners/{i['company']}"]
+    mails = [f"/inbound/{i['inbound held']}", f"/inbound/{i['inbound buried']}", f"/outbox/{i['outbox']}"]
+    return [*fixed, *states, *stages, *one, *mails]
+
+
+# --- signing in ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_page_asks_a_stranger_to_sign_in_and_then_goes_on_to_it(site: Website) -> None:
+    stranger = site.client("")
+    for path in _every_page(site):
+        answer = stranger.http.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in")
+    fields = {"address": "ALICE@firma.test", "password": PASSWORD, "next": "/partners?q=x"}
+    answer = stranger.http.post("/sign-in", data=fields)
+    assert answer.headers["location"] == "/partners?q=x"
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    assert "SameSite=lax" in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize("next_", ["https://evil.test/", "//evil.test/", "/\\evil.test", "javascript:alert(1)"])
+def test_sign_in_never_leads_out_of_the_house(site: Website, next_: str) -> None:
+    fields = {"address": "alice@firma.test", "password": PASSWORD, "next": next_}
+    assert site.client("").http.post("/sign-in", data=fields).headers["location"] == "/"
+
+
+def test_a_wrong_password_and_an_unknown_address_read_the_same(site: Website) -> None:
+    stranger = site.client("")
+    wrong, unknown = stranger.sign_in("alice@firma.test", "no"), stranger.sign_in("nobody@firma.test", "no")
+    assert wrong.status_code == unknown.status_code == 422
+    assert wrong.text.replace("alice@", "nobody@") == unknown.text
+
+
+def test_a_deactivated_user_is_out_at_once(site: Website) -> None:
+    alice = site.client()
+    assert alice.status("/") == 200
+    site.write(
+        lambda s: s.execute(update(tables.user).where(tables.user.c.id == site.ids["alice"]).values(is_active=False))
+    )
+    assert alice.status("/") == 303
+
+
+def test_after_many_wrong_passwords_even_the_right_one_waits(site: Website) -> None:
+    stranger = site.client("")
+    for _ in range(10):
+        stranger.sign_in("alice@firma.test", "no")
+    assert stranger.sign_in("alice@firma.test").status_code == 429
+    assert stranger.sign_in("bob@firma.test").status_code == 303
+
+
+def test_attempts_are_counted_per_network_and_forgotten_after_a_while() -> None:
+    attempts = Attempts()
+    for n in range(50):
+        attempts.failed(f"user{n}", "2001:db8::1", NOW)
+    assert not attempts.is_open("another", "2001:db8::2", NOW)
+    assert attempts.is_open("another", "2001:db8:1::2", NOW)
+    assert attempts.is_open("another", "2001:db8::2", NOW + timedelta(minutes=16))
+
+
+def test_signing_out_ends_the_session_on_the_server(site: Website) -> None:
+    alice = site.client()
+    assert alice.post("/sign-out").status_code == 303
+    assert site.rows(select(tables.web_session)) == []
+    assert alice.status("/") == 303
+
+
+def test_the_cookie_is_secure_and_bound_to_the_host_behind_https(tmp_path: Path) -> None:
+    with running_website(tmp_path, public_url="https://crm.firma.test") as site:
+        cookie = site.client("").sign_in("alice@firma.test").headers["set-cookie"]
+        assert cookie.startswith("__Host-mailcrm=")
+        assert "Secure" in cookie
+        assert site.client("").http.get("/sign-in").headers["strict-transport-security"]
+
+
+# --- forms --------------------------------------------------------------------------------------------------------------
+
+
+def _changes(site: Website) -> list[tuple[int, int]]:
+    return [(row.id, row.stage_id) for row in site.rows(select(tables.lead.c.id, tables.lead.c.stage_id))]
+
+
+def test_a_form_without_its_token_or_from_elsewhere_changes_nothing(site: Website) -> None:
+    alice, before = site.client(), _changes(site)
+    path, stage = f"/leads/{site.ids['lead']}/stage", {"stage_id": str(site.ids["stage Won"])}
+    good = {**stage, "csrf": alice.csrf()}
+    assert alice.http.post(path, data=stage).status_code == 403
+    assert alice.http.post(path, data=good, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert alice.http.post(path, data=good, headers={"origin": "https://evil.test"}).status_code == 403
+    assert _changes(site) == before
+    assert alice.post(path, **stage).status_code == 303
+    assert _changes(site) != before
+
+
+def test_get_changes_nothing_on_any_page(site: Website) -> None:
+    alice = site.client()
+    before = [site.rows(table.select()) for table in tables.metadata.sorted_tables]
+    for path in _every_page(site):
+        alice.get(path)
+    assert [site.rows(table.select()) for table in tables.metadata.sorted_tables] == before
+
+
+def test_a_form_that_is_too_large_or_has_a_file_is_refused_in_words(site: Website) -> None:
+    alice = site.client()
+    path = f"/leads/{site.ids['lead']}/notes"
+    assert alice.post(path, text="x" * 6_000_000).status_code == 413
+    answer = alice.http.post(path, data={"csrf": alice.csrf()}, files={"text": ("a", b"b")})
+    assert answer.status_code == 400
+    assert "The form could not be read" in answer.text
+
+
+def test_every_answer_forbids_scripts_and_framing(site: Website) -> None:
+    alice = site.client()
+    for path in ("/", "/sign-in", "/nowhere", "/static/mailcrm.css", f"/leads/{site.ids['lead']}"):
+        headers = alice.http.get(path).headers
+        assert "script-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+    page = alice.get(f"/leads/{site.ids['lead']}")
+    assert not re.search(r"<script|<style| style=| on[a-z]+=", page)
+
+
+# --- the board ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_board_shows_each_card_with_what_one_needs_to_know(site: Website) -> None:
+    page = site.client().get("/")
+    for shown in ("Laser cutting of 40 frames", "Carol Virtanen, Asiakas Oy", "€12,500", "Tampere", "Alice Ahonen"):
+        assert shown in page
+    assert "Late: 21 Nov 2026" in page
+    assert "Waits for us, 5 h" in page
+    assert "<strong>1</strong> held" in page
+
+
+def test_the_board_is_filtered_by_owner_text_and_stage(site: Website) -> None:
+    alice = site.client()
+    assert "Yearly service" not in alice.get("/?owner=mine")
+    assert "12 ovesta" in alice.get("/?owner=none")
+    assert "Laser" not in alice.get("/?owner=none")
+    assert "Laser" in alice.get("/?q=FRAMES")
+    assert "Laser" not in alice.get(f"/?stage={site.ids['stage New']}")
+    assert alice.status("/?owner=%27;drop&team=x&stage=99&page=-1&q=%00") == 200
+
+
+def test_a_card_moves_by_the_select_and_the_board_stays_as_it_was(site: Website) -> None:
+    alice = site.client()
+    answer = alice.post(f"/leads/{site.ids['lead']}/stage", stage_id=site.ids["stage Quote sent"], next="/?owner=mine")
+    assert answer.headers["location"] == "/?owner=mine&said=moved"
+    assert (site.ids["lead"], site.ids["stage Quote sent"]) in _changes(site)
+
+
+def test_lost_asks_why_and_on_hold_asks_until_when(site: Website) -> None:
+    alice, path = site.client(), f"/leads/{site.ids['lead']}/stage"
+    asked = alice.post(path, stage_id=site.ids["stage Lost"])
+    assert asked.status_code == 422
+    assert 'name="reason"' in asked.text
+    asked = alice.post(path, stage_id=site.ids["stage On hold"])
+    assert 'name="hold_until"' in asked.text
+    assert alice.post(path, stage_id=site.ids["stage On hold"], hold_until="23.11.2027").status_code == 303
+    assert alice.post(path, stage_id=site.ids["stage Lost"], reason="Too dear").status_code == 303
+    assert "Lost: Too dear" in alice.get(f"/leads/{site.ids['lead']}")
+
+
+# --- the lead -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_lead_tells_mail_note_and_fact_apart_and_says_why_each_is_here(site: Website) -> None:
+    page = site.client().get(f"/leads/{site.ids['lead']}")
+    assert "From the customer" in page
+    assert "To the customer" in page
+    assert "Internal note" in page
+    assert "Written to one of our sales addresses" in page
+    assert "Moved from Assigned to Contacted because the first mail to the customer left" in page
+    assert "Mailbox full" in page
+    assert re.search(r"<summary>Quoted text</summary><div class=\"text\">&gt; On Monday", page)
+
+
+def test_a_message_says_to_whom_it_goes_and_a_note_that_it_stays(site: Website) -> None:
+    alice, lead_id = site.client(), site.ids["lead"]
+    page = alice.get(f"/leads/{lead_id}")
+    assert "Leaves the house, to:</strong> Carol Virtanen &lt;carol@asiakas.test&gt;" in page
+    assert alice.post(f"/leads/{lead_id}/messages", text="Here is the quote").status_code == 303
+    assert alice.post(f"/leads/{lead_id}/notes", text="@Bob margin is thin").status_code == 303
+    kinds = {row.kind for row in site.rows(select(tables.outbox.c.kind).order_by(tables.outbox.c.id.desc()).limit(3))}
+    assert {"customer_reply", "note"} <= kinds
+
+
+def test_a_refused_form_shows_everything_again(site: Website) -> None:
+    alice, lead_id = site.client(), site.ids["lead"]
+    fields = {
+        "title": "New <title>",
+        "probability": "10",
+        "currency": "EUR",
+        "expected_revenue": "much",
+        "tags": "a, b",
+    }
+    answer = alice.post(f"/leads/{lead_id}/fields", **fields)
+    assert answer.status_code == 422
+    assert "much is not an amount." in answer.text
+    assert 'value="New &lt;title&gt;"' in answer.text
+    assert 'value="a, b"' in answer.text
+    assert alice.post(f"/leads/{lead_id}/fields", **{**fields, "expected_revenue": "1 234,50"}).status_code == 303
+    page = alice.get(f"/leads/{lead_id}")
+    assert "€1,234.50" in page
+    assert "New &lt;title&gt;" in page
+    assert "Tags: +a, +b, −laser, −Tampere" in page
+
+
+def test_a_lead_is_given_taken_and_followed(site: Website) -> None:
+    alice, lead_id = site.client(), site.ids["unowned"]
+    assert "Take it" in alice.get(f"/leads/{lead_id}")
+    assert alice.post(f"/leads/{lead_id}/owner", owner_id=site.ids["alice"]).status_code == 303
+    assert "Owner changed from nobody to Alice Ahonen" in alice.get(f"/leads/{lead_id}")
+    alice.post(f"/leads/{lead_id}/following", follow="yes")
+    assert "Stop following" in alice.get(f"/leads/{lead_id}")
+    assert alice.post(f"/leads/{lead_id}/owner", owner_id=site.ids["clara"]).status_code == 422
+
+
+def test_an_activity_is_planned_and_finished_with_what_came_of_it(site: Website) -> None:
+    alice, lead_id = site.client(), site.ids["unowned"]
+    alice.post(f"/leads/{lead_id}/activities", type="meeting", due_on="2026-11-20", summary="See the doors")
+    assert (
+        alice.get("/activities").index("See the doors")
+        < alice.get("/activities").index("Ask about the drawings") + 9999
+    )
+    row = site.rows(select(tables.activity).where(tables.activity.c.summary == "See the doors"))[0]
+    assert alice.post(f"/activities/{row.id}/done", feedback="They want oak").status_code == 303
+    assert "Done: Meeting: See the doors: They want oak" in alice.get(f"/leads/{lead_id}")
+    assert alice.post(f"/activities/{row.id}/done", feedback="again").status_code == 422
+    assert alice.post(f"/leads/{lead_id}/activities", type="call", due_on="soon").status_code == 422
+
+
+def test_an_unread_mention_is_shown_until_it_is_marked_as_read(site: Website) -> None:
+    bob, path = site.client("bob"), f"/leads/{site.ids['lead']}"
+    assert "You are mentioned here." in bob.get(path)
+    bob.post(f"{path}/mentions")
+    assert "You are mentioned here." not in bob.get(path)
+
+
+def test_a_long_conversation_is_shown_page_by_page_without_a_gap(site: Website) -> None:
+    alice, lead_id = site.client(), site.ids["lead"]
+    for n in range(130):
+        alice.post(f"/leads/{lead_id}/following", follow="yes" if n % 2 == 0 else "no")
+    newest = alice.get(f"/leads/{lead_id}")
+    before = re.search(r"\?before=(\d+)", newest)
+    if before:
+        older = alice.get(f"/leads/{lead_id}?before={before[1]}")
+        seen = re.findall(r'id="entry-(\d+)"', newest) + re.findall(r'id="entry-(\d+)"', older)
+        assert len(seen) == len(set(seen))
+
+
+def test_unknown_events_are_named_and_do_not_break_the_page(site: Website) -> None:
+    statement = update(tables.message).where(tables.message.c.event == "tags").values(event="sold_the_moon")
+    site.write(lambda s: s.execute(statement))
+    site.write(lambda s: s.execute(update(tables.message).where(tables.message.c.event == "stage").values(event="x_y")))
+    assert "x y" in site.client().get(f"/leads/{site.ids['lead']}")
+
+
+# --- hostile mail -------------------------------------------------------------------------------------------------------
+
+
+def test_mail_html_is_served_under_a_policy_that_lets_it_do_nothing(site: Website) -> None:
+    alice = site.client()
+    answer = alice.http.get(f"/messages/{site.ids['mail']}/html")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("sandbox; default-src 'none'")
+    assert "script-src" not in policy
+    assert "onerror" not in alice.get(f"/leads/{site.ids['lead']}")
+
+
+def test_an_attachment_is_always_a_download(site: Website) -> None:
+    answer = site.client().http.get(f"/attachments/{site.ids['file']}")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.content == b"%PDF-1.4 not really"
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+# --- received and sent mail ---------------------------------------------------------------------------------------------
+
+
+def test_received_mail_says_what_happened_and_why(site: Website) -> None:
+    alice = site.client()
+    page = alice.get("/inbound")
+    for shown in ("Opened a lead", "Written to one of our sales addresses", "Says to be a colleague, not proven"):
+        assert shown in page
+    assert "Kysymys ovista" not in alice.get("/inbound?state=held")
+    page = alice.get(f"/inbound/{site.ids['inbound held']}")
+    assert "Read me as I am." in page
+    assert "Pöytä" in page
+    source = alice.http.get(f"/inbound/{site.ids['inbound held']}/source")
+    assert source.headers["content-disposition"].startswith("attachment")
+    assert source.content.endswith(b"Read me as I am.\r\n")
+
+
+@pytest.mark.parametrize(
+    ("state", "decision"),
+    [("triage", "make_lead"), ("held", "send"), ("held", "keep_as_note"), ("quiet", "dismiss"), ("buried", "replay")],
+)
+def test_a_person_decides_about_a_mail(site: Website, state: str, decision: str) -> None:
+    alice, inbound_id = site.client(), site.ids[f"inbound {state}"]
+    assert f'value="{decision}"' in alice.get(f"/inbound?state={state}")
+    back = f"/inbound?state={state}"
+    answer = alice.post(f"/inbound/{inbound_id}/decision", decision=decision, next=back)
+    assert answer.headers["location"] == f"{back}&said=decided"
+    assert site.decided == [(decision, inbound_id, site.ids["alice"])]
+
+
+def test_a_mail_is_attached_to_a_lead_by_its_number(site: Website) -> None:
+    alice, inbound_id = site.client(), site.ids["inbound triage"]
+    path = f"/inbound/{inbound_id}/decision"
+    assert alice.post(path, decision="attach", lead_id="").status_code == 422
+    refused = alice.post(path, decision="attach", lead_id="404")
+    assert "There is no lead 404." in refused.text
+    assert alice.post(path, decision="attach", lead_id=f"#{site.ids['lead']}").status_code == 303
+    assert site.decided == [("attach", inbound_id, site.ids["lead"], site.ids["alice"])]
+
+
+def test_sent_mail_shows_each_recipient_and_the_mail_itself(site: Website) -> None:
+    alice = site.client()
+    assert "carol@asiakas.test: Will be tried again" in alice.get("/outbox")
+    page = alice.get(f"/outbox/{site.ids['outbox']}")
+    assert "Thank you, the quote comes tomorrow." in page
+    assert "rtoken@crm.test" in page
+    html = alice.http.get(f"/outbox/{site.ids['outbox']}/html")
+    assert "<b>quote</b>" in html.text
+    assert html.headers["content-security-policy"].startswith("sandbox")
+    assert MAIL.splitlines()[0].partition(": ")[2].split(" <")[0] in page
+
+
+# --- rights -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_colleague_sees_only_the_leads_they_were_called_to(site: Website) -> None:
+    clara, ids = site.client("clara"), site.ids
+    assert clara.status(f"/leads/{ids['lead']}") == 404
+    assert clara.status(f"/attachments/{ids['file']}") == 404
+    assert clara.status(f"/messages/{ids['mail']}/html") == 404
+    assert clara.status("/inbound") == clara.status("/outbox") == 403
+    assert "Laser" not in clara.get("/") + clara.get("/partners") + clara.get("/activities?whose=all")
+    assert clara.post(f"/leads/{ids['lead']}/notes", text="hello").status_code == 404
+    site.client().post(f"/leads/{ids['lead']}/notes", text="@Clara what do you think?")
+    assert "what do you think?" in clara.get(f"/leads/{ids['lead']}")
+    assert clara.post(f"/leads/{ids['lead']}/notes", text="Looks fine").status_code == 303
+    assert clara.post(f"/leads/{ids['lead']}/messages", text="Dear customer").status_code == 403
+    assert clara.post(f"/leads/{ids['lead']}/stage", stage_id=ids["stage Won"]).status_code == 403
+
+
+def test_mail_to_one_person_is_not_shown_to_another(site: Website) -> None:
+    assert site.client("alice").status(f"/outbox/{site.ids['notice']}") == 200
+    site.write(
+        lambda s: s.execute(update(tables.user).where(tables.user.c.id == site.ids["bob"]).values(role="salesperson"))
+    )
+    bob = site.client("bob")
+    assert bob.status(f"/outbox/{site.ids['notice']}") == 404
+    assert bob.status(f"/outbox/{site.ids['notice']}/html") == 404
+    assert bob.status(f"/outbox/{site.ids['outbox']}") == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nowhere", "/leads/999", "/leads/99999999999999999999", "/partners/999", "/inbound/999", "/outbox/999",
+     "/attachments/999", "/messages/999/html", "/inbound/999/source", "/outbox/999/html"],
+)  # fmt: skip
+def test_what_is_not_there_is_said_in_the_readers_language(site: Website, path: str) -> None:
+    answer = site.client(locale="fi").http.get(path)
+    assert answer.status_code == 404
+    assert "Ei löytynyt" in answer.text
+
+
+# --- my settings --------------------------------------------------------------------------------------------------------
+
+
+def test_my_settings_are_kept_and_speak_my_language(site: Website) -> None:
+    alice = site.client()
+    good = {"name": "Alice A", "locale": "fi", "time_zone": "Asia/Tokyo", "digest_at": "08:15"}
+    assert alice.post("/settings", **good, working_days=["1", "7"]).status_code == 303
+    page = alice.get("/settings")
+    assert "Omat asetukset" in page
+    assert 'value="08:15"' in page
+    answer = alice.post("/settings", **{**good, "time_zone": "Moon/Base"}, working_days=["1"])
+    assert answer.status_code == 422
+    assert "Moon/Base ei ole aikavyöhyke" in answer.text
+
+
+def test_a_new_password_signs_out_every_other_browser(site: Website) -> None:
+    here, there = site.client(), site.client()
+    fields = {"old": PASSWORD, "new": "uusi pitkä salasana", "again": "uusi pitkä salasana"}
+    here_csrf = here.csrf()
+    post = here.http.post
+    assert post("/settings/password", data={**fields, "csrf": here_csrf, "old": "no"}).status_code == 422
+    assert post("/settings/password", data={**fields, "csrf": here_csrf, "again": "x"}).status_code == 422
+    assert post("/settings/password", data={**fields, "csrf": here_csrf}).status_code == 303
+    assert here.status("/") == 200
+    assert there.status("/") == 303
+
+
+# --- cost ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_number_of_statements_does_not_grow_with_what_is_shown(site: Website) -> None:
+    alice, ids = site.client(), site.ids
+    few = {path: _statement_count(site, alice.http, path) for path in _every_page(site)}
+    for n in range(12):
+        fields = {"type": "call", "due_on": f"2026-12-{n + 10}", "summary": "again"}
+        alice.post(f"/leads/{ids['lead']}/activities", **fields)
+        alice.post(f"/leads/{ids['lead']}/notes", text="@Bob again")
+        alice.post(f"/leads/{ids['lead']}/messages", text="again")
+    many = {path: _statement_count(site, alice.http, path) for path in _every_page(site)}
+    assert many == few
+    assert max(many.values()) <= 26
+    assert many["/"] <= 10
+
+
+def _statement_count(site: Website, http: httpx.Client, path: str) -> int:
+    site.statements.clear()
+    assert http.get(path).status_code == 200
+    return len([s for s in site.statements if s.lstrip().upper().startswith(("SELECT", "WITH"))])
+
+
+# --- words --------------------------------------------------------------------------------------------------------------
+
+_KEYWORDS = {
+    "_": None,
+    "say": None,
+    "Refused": None,
+    "NotFound": None,
+    "Taken": None,
+    "Forbidden": None,
+    "ngettext": (1, 2),
+}
+
+
+def _msgids() -> set[str]:
+    python = [ROOT / "mailcrm/reasons.py", *(ROOT / "mailcrm/web").rglob("*.py"), *(ROOT / "mailcrm/crm").glob("*.py")]
+    found: set[str] = set()
+    for path, method in [(p, "python") for p in python] + [
+        (p, babel_extract) for p in (ROOT / "templates/web").glob("*.html")
+    ]:
+        with path.open("rb") as f:
+            for _line, message, _comments, _context in extract(method, f, keywords=_KEYWORDS):  # type: ignore[arg-type]
+                found.add(message if isinstance(message, str) else message[0])
+    return found
+
+
+def test_every_sentence_of_the_pages_and_verbs_is_in_finnish_with_the_same_blanks() -> None:
+    said: dict[str, list[str]] = {}
+    for path in (ROOT / "mailcrm/locale/fi").glob("*.po"):
+        with path.open("rb") as f:
+            for message in read_po(f, locale="fi"):
+                if message.id:
+                    key = message.id if isinstance(message.id, str) else message.id[0]
+                    said[key] = [message.string] if isinstance(message.string, str) else list(message.string or ())
+    missing = [msgid for msgid in _msgids() if not all(said.get(msgid, [""]))]
+    assert missing == []
+    blanks = re.compile(r"%\(\w+\)s")
+    for msgid in _msgids():
+        for text in said[msgid]:
+            assert sorted(set(blanks.findall(text))) == sorted(set(blanks.findall(msgid))), msgid
+
+
+def test_every_decision_has_words() -> None:
+    tables_of_words = (
+        (Reason, reasons.REASONS), (AuthorKind, reasons.AUTHORS), (MailKind, reasons.VERDICTS), (RouteKind, reasons.ROUTES),
+        (Door, reasons.DOORS), (NoticeKind, reasons.NOTICES),
+    )  # fmt: skip
+    for values, table in tables_of_words:
+        assert set(table) == set(values)
+        for text in table.values():
+            assert translator("fi").gettext(text)
+    assert reasons.words(reasons.REASONS, "from_the_future") == "from_the_future"
+
+
+def test_finnish_pages_are_finnish(site: Website) -> None:
+    alice = site.client(locale="fi")
+    page = alice.get("/")
+    for word in ("Myyntiputki", "Vastuuhenkilö", "Myöhässä: 21.11.2026", "Vastuutettu", "12\xa0500\xa0€"):
+        assert word in page
+    assert "Sisäinen muistiinpano" in alice.get(f"/leads/{site.ids['lead']}")
+
+
+def test_templates_ask_for_nothing_that_is_not_given(site: Website) -> None:
+    for who in ("alice", "bob"):
+        for locale in ("en", "fi"):
+            client = site.client(who, locale=locale)
+            for path in _every_page(site):
+                client.get(path)
+
+
+# --- what people type ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"),
+    [
+        ("1 234,50", "1234.50"),
+        ("1,234.50", "1234.50"),
+        ("1234", "1234.00"),
+        ("1.234,5", "1234.50"),
+        ("12 000 €", "12000.00"),
+    ],
+)
+def test_amounts_are_read_as_finns_and_britons_write_them(typed: str, means: str) -> None:
+    assert str(amount(typed)) == means
+
+
+def test_days_are_read_in_both_ways() -> None:
+    assert day("23.11.2026") == day("2026-11-23")
+    assert day(" ") is None
+
+
+def test_pages_hold_no_logic_about_roles() -> None:
+    """Roles are named in one place only."""
+    for path in (ROOT / "mailcrm/web/pages").glob("*.py"):
+        names = {n.attr for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute)}
+        assert "role" not in names, path
