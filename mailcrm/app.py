@@ -23,6 +23,7 @@ import uvicorn
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailcrm import triage
 from mailcrm.address import address_key, read_return_path, read_token
 from mailcrm.config import Config
 from mailcrm.crm.desk import Desk
@@ -47,6 +48,7 @@ from mailcrm.store.keyring import Keyring, load_or_make
 from mailcrm.store.migrate import require_current, upgrade
 from mailcrm.store.tables import alias
 from mailcrm.web.app import build
+from mailcrm.web.site import routes
 
 log = logging.getLogger(__name__)
 
@@ -371,7 +373,13 @@ class Daemon:
             listener.close()
             raise ConfigError([f"web: cannot listen on {config.web.host}:{config.web.port}: {e.strerror}"]) from e
         server = _Uvicorn(
-            uvicorn.Config(build(desk), loop="none", log_level="warning", access_log=False, server_header=False)
+            uvicorn.Config(
+                build(desk, routes(desk, triage)),
+                loop="none",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+            )
         )
         task = asyncio.create_task(server.serve(sockets=[listener]))
 

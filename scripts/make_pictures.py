@@ -1,6 +1,8 @@
 """The pictures of README, made from a running demo: the board, and the notice that an owner gets. `make pictures` runs this."""
 
 import json
+import smtplib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -9,7 +11,6 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from smtplib import SMTP as SmtpClient
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -45,9 +46,11 @@ class _Catcher:
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     catcher = _Catcher()
-    relay = Controller(catcher, hostname="127.0.0.1", port=0)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    relay = Controller(catcher, hostname="127.0.0.1", port=port)
     relay.start()
-    port = relay.server.sockets[0].getsockname()[1]
     try:
         with tempfile.TemporaryDirectory() as folder:
             _with_demo(Path(folder), port, catcher)
@@ -80,7 +83,7 @@ def _write_as_customer(info: dict[str, str]) -> None:
     mail["Subject"], mail["Message-ID"] = "Twenty grey chairs before Christmas", "<chairs@dean.example>"
     mail.set_content(_TEXT)
     host, _, port = info["smtp"].rpartition(":")
-    with SmtpClient(host, int(port)) as client:
+    with smtplib.SMTP(host, int(port)) as client:
         client.send_message(mail)
 
 
@@ -89,7 +92,8 @@ def _board(browser: Browser, web: str, email: str) -> None:
     page.goto(f"{web}/")
     page.fill("input[type=email], input[name=email], input[name=address]", email)
     page.fill("input[type=password]", "demo-password")
-    page.click("button[type=submit]")
+    page.press("input[type=password]", "Enter")
+    page.wait_for_load_state("networkidle")
     page.goto(f"{web}/?owner=all")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=FOLDER / "board.png")
