@@ -13,7 +13,7 @@ from mailcrm.crm.call import Call
 from mailcrm.crm.chatter import NewMessage, add_message
 from mailcrm.crm.people import deactivate_user
 from mailcrm.mail import Reason
-from mailcrm.store.tables import api_key, attachment, inbound, outbox, partner
+from mailcrm.store.tables import api_key, attachment, inbound, moved_lead, outbox, partner
 from mailcrm.web.app import build
 from tests.house import DOMAIN, START, House, open_house
 from tests.web_server import running_web
@@ -288,6 +288,13 @@ def test_what_a_verb_refuses_is_422_in_its_words(house: House, alice: As) -> Non
     alice.patch(f"leads/{lead_id}", 422, priority=9)
     held = alice.post(f"leads/{lead_id}/stage", stage="On hold", hold_until="2026-04-01")
     assert held["next_activity"]["due_on"] == "2026-04-01"
+
+
+def test_the_number_of_a_dissolved_lead_shows_the_one_it_went_into(house: House, alice: As) -> None:
+    lead_id = house.add_lead()
+    row = {"id": 77, "to_lead_id": lead_id, "at": START}
+    house.desk.store.write(lambda session: session.execute(insert(moved_lead), [row]))
+    assert alice.get("leads/77")["id"] == lead_id
 
 
 # --- chatter ------------------------------------------------------------------------------------------------------------

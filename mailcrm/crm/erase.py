@@ -105,6 +105,9 @@ def _erase_outbox(session: Session, keys: list[str], leads: list[int], messages:
             session.execute(mine.values(bytes=None, subject="", params={}))
     gone = {"address": "", "name": "", "key": "", "text": ""}
     session.execute(update(outbox_recipient).where(outbox_recipient.c.key.in_(keys)).values(gone))
+    for some in _chunks(leads):  # a Reply-To they once gave need not be among the keys
+        outside = select(outbox.c.id).where(outbox.c.lead_id.in_(some), outbox.c.user_id.is_(None))
+        session.execute(update(outbox_recipient).where(outbox_recipient.c.outbox_id.in_(outside)).values(gone))
 
 
 def _erase_raw(session: Session, messages: list[int], inbounds: list[int]) -> None:
@@ -152,7 +155,7 @@ def _erase_from_lists(session: Session, partner_id: int, keys: list[str]) -> Non
 def _erase_inbound(session: Session, inbounds: list[int]) -> None:
     texts: dict[str, Any] = dict.fromkeys(("subject", "message_id", "verdict_detail", "reason_detail", "mail_from"), "")
     texts |= {"rcpt_to": [], "defects": []}
-    writer = dict.fromkeys(("from_name", "from_address", "from_key", "author_proof"), "")
+    writer = dict.fromkeys(("from_name", "from_address", "from_key", "from_domain", "author_proof"), "")
     copy = {"mail_from": "", "rcpt_to": [], "author_proof": ""}
     for some in _chunks(inbounds):
         these = inbound.c.id.in_(some)

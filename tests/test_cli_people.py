@@ -1,0 +1,77 @@
+"""The commands for people, teams, aliases and keys, run as a person runs them."""
+
+import io
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from mailcrm.cli.main import run
+from mailcrm.config import load
+from mailcrm.crm.api_keys import use_key
+from mailcrm.crm.passwords import is_right
+from mailcrm.crm.people import password_of
+from mailcrm.store.engine import Store
+from mailcrm.store.tables import alias, team_member, user
+from tests.house import START
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text('[mail]\ndomains = ["crm.firma.test"]\n[company]\nlocale = "fi"\n')
+    assert run(["migrate", "--config", str(path)]) == 0
+    return path
+
+
+def store_of(config: Path) -> Store:
+    return Store(load(config).database_url)
+
+
+def test_a_house_is_furnished_by_commands(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def say(*words: str, status: int = 0) -> str:
+        capsys.readouterr()
+        assert run([*words, "--config", str(config)]) == status
+        return "".join(capsys.readouterr())
+
+    say("user", "add", "alice@firma.test", "--name", "Alice Aalto")
+    say("user", "add", "bob@firma.test", "--name", "Bob Berg", "--role", "manager", "--locale", "en")
+    assert "would come back here" in say("user", "add", "eve@crm.firma.test", "--name", "Eve", status=1)
+    say("team", "add", "North", "--member", "alice@firma.test")
+    say("team", "add-member", "north", "bob@firma.test", "--no-leads")
+    say("alias", "add", "sales@crm.firma.test", "--team", "North", "--source", "web", "--tag", "a", "--tag", "b")
+    assert "There is no team South." in say("alias", "add", "x@crm.firma.test", "--team", "South", status=1)
+    key = say("apikey", "add", "alice@firma.test", "--name", "robot").strip()
+    assert "Alice Aalto, (Bob Berg)" in say("team", "list")
+    assert "web" in say("alias", "list")
+    assert "robot" in say("apikey", "list")
+    assert key not in say("apikey", "list")
+    say("user", "deactivate", "bob@firma.test", "--handover", "alice@firma.test")
+    assert "deactivated" in say("user", "list")
+    store = store_of(config)
+    try:
+        with store.read() as session:
+            found = use_key(session, key, START)
+            assert found is not None
+            assert (found.actor.name, found.actor.locale) == ("Alice Aalto", "fi")
+            assert session.execute(select(alias.c.tags)).scalar_one() == ["a", "b"]
+            assert len(session.execute(select(team_member)).all()) == 2
+    finally:
+        store.close()
+    say("apikey", "revoke", "1")
+    assert "no key 1" in say("apikey", "revoke", "1", status=1)
+
+
+def test_a_password_is_read_from_standard_input(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(["user", "add", "alice@firma.test", "--name", "Alice", "--config", str(config)])
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
+    assert run(["user", "password", "alice@firma.test", "--config", str(config)]) == 0
+    store = store_of(config)
+    try:
+        with store.read() as session:
+            found = password_of(session, "alice@firma.test")
+            assert session.execute(select(user.c.locale)).scalar_one() == "fi"
+    finally:
+        store.close()
+    assert found is not None
+    assert is_right("correct horse", found[1])
