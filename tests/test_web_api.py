@@ -27,7 +27,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture
 def app(house: House) -> Iterator[httpx.Client]:
-    with running_web(build(house.desk)) as base, httpx.Client(base_url=base) as client:
+    with running_web(build(house.desk)) as base, httpx.Client(base_url=base, timeout=60) as client:
         yield client
 
 
