@@ -77,7 +77,7 @@ def format_datetime(value: datetime, locale: str, zone: str) -> str:
 def format_money(value: Decimal, currency: str, locale: str) -> str:
     """An amount, without cents where there are none."""
     whole = value == value.to_integral_value()
-    pattern = {"fi": "#,##0 ¤", "en": "¤#,##0"}[known_locale(locale)] if whole else None
+    pattern = {"fi": "#,##0\u00a0¤", "en": "¤#,##0"}[known_locale(locale)] if whole else None
     written = numbers.format_currency(value, currency, pattern, locale=_babel(locale), currency_digits=not whole)
     return written.replace(_NARROW_NO_BREAK_SPACE, "\u00a0")
 

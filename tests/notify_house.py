@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache, cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Table, insert, select, update
@@ -42,7 +44,6 @@ class House:
             },
             Path(),
         )
-        tables.metadata.create_all(store.writer)
         self.stage = self.add(tables.stage, name_en="Assigned", name_fi="Vastuutettu", position=2, kind="open")
         self.team = self.add(tables.team, name="Sales")
         self.alice = self.add_user("Alice Virtanen", "alice@firma.test")
@@ -160,14 +161,19 @@ class House:
 
     def deliver(self) -> int:
         """Everything that is due, attempted once."""
-        deliverer = self.deliverer()
-        try:
-            count = 0
-            while taken := deliverer.run_once():
-                count += taken
-            return count
-        finally:
-            deliverer.close()
+        count = 0
+        while taken := self._own_deliverer.run_once():
+            count += taken
+        return count
+
+    @cached_property
+    def _own_deliverer(self) -> Deliverer:
+        return self.deliverer()
+
+    def close(self) -> None:
+        if "_own_deliverer" in self.__dict__:
+            self._own_deliverer.close()
+        self.store.close()
 
     def mails(self) -> list[EmailMessage]:
         """The mails as made, oldest row first."""
@@ -176,11 +182,22 @@ class House:
 
 @contextmanager
 def opened_house(folder: Path, relay_port: int = 1) -> Iterator[House]:
-    store = Store(f"sqlite:///{folder / 'mailcrm.sqlite'}")
+    (folder / "mailcrm.sqlite").write_bytes(_empty_database())
+    house = House(Store(f"sqlite:///{folder / 'mailcrm.sqlite'}"), folder, relay_port)
     try:
-        yield House(store, folder, relay_port)
+        yield house
     finally:
+        house.close()
+
+
+@cache
+def _empty_database() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.sqlite"
+        store = Store(f"sqlite:///{path}")
+        tables.metadata.create_all(store.writer)
         store.close()
+        return path.read_bytes()
 
 
 def read(raw: bytes) -> EmailMessage:
@@ -190,10 +207,10 @@ def read(raw: bytes) -> EmailMessage:
 def text_of(mail: EmailMessage) -> str:
     part = mail.get_body(("plain",))
     assert part is not None
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 def html_of(mail: EmailMessage) -> str:
     part = mail.get_body(("html",))
     assert part is not None
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")

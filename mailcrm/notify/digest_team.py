@@ -30,15 +30,12 @@ def read_team(asking: Asking) -> tuple[TeamLine, ...]:
         .group_by(user.c.id, user.c.name, lead.c.currency)
         .order_by(user.c.name)
     ).all()  # fmt: skip
-    overdue: dict[int, int] = dict(
-        asking.session.execute(
-            select(activity.c.user_id, func.count())
-            .where(activity.c.done_at.is_(None), activity.c.due_on < asking.today, activity.c.user_id.in_(members))
-            .group_by(activity.c.user_id)
-        )
-        .tuples()
-        .all()
+    late = asking.session.execute(
+        select(activity.c.user_id, func.count().label("late"))
+        .where(activity.c.done_at.is_(None), activity.c.due_on < asking.today, activity.c.user_id.in_(members))
+        .group_by(activity.c.user_id)
     )
+    overdue: dict[int, int] = {row.user_id: row.late for row in late}
     everybody = asking.session.execute(
         select(user.c.id, user.c.name).where(user.c.id.in_(members), user.c.is_active).order_by(user.c.name)
     ).all()

@@ -95,7 +95,7 @@ def _stands_in(secret: str, text: str) -> bool:
     start = text.find(secret)
     while start >= 0:
         before, after = text[start - 1 : start], text[start + len(secret) : start + len(secret) + 1]
-        if not _is_inside_word(before) and not (after.isalnum() or after == "_"):
+        if not _is_inside_word(before) and not (after.isalnum() or after in ("_", "-")):
             return True
         start = text.find(secret, start + 1)
     return False

@@ -1,0 +1,172 @@
+"""The outbox is emptied against a real peer that refuses, delays and goes away."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailcrm.mail import Event
+from mailcrm.notify.outbox import release
+from mailcrm.store import tables
+from tests.notify_house import House, opened_house, text_of
+from tests.servers import wait_until
+from tests.smtp_peer import SmtpSink
+
+
+@pytest.fixture
+def house(tmp_path: Path, smtp_sink: SmtpSink) -> Iterator[House]:
+    with opened_house(tmp_path, smtp_sink.port) as opened:
+        yield opened
+
+
+def states(house: House) -> dict[str, tuple[str, str]]:
+    return {row.address: (row.state, row.code) for row in house.rows(tables.outbox_recipient)}
+
+
+def answer(house: House, text: str = "Of course.") -> int:
+    message = house.add_message("email_out", text)
+    house.tell(Event("message_out", house.lead, message, actor_user_id=house.alice))
+    return message
+
+
+def test_one_of_three_refused_and_one_deferred_are_each_told_apart(house: House, smtp_sink: SmtpSink) -> None:
+    house.add_copy("Dave", "dave@customer.test")
+    house.add_copy("Erin", "erin@customer.test")
+    smtp_sink.refuse_recipient("dave@customer.test")
+    smtp_sink.refuse_recipient("erin@customer.test", "450 4.2.1 Greylisted", times=1)
+    answer(house)
+    house.deliver()
+    assert states(house) == {
+        "carol@customer.test": ("sent", "2.0.0"),
+        "dave@customer.test": ("failed", "5.1.1"),
+        "erin@customer.test": ("deferred", "4.2.1"),
+        "alice@firma.test": ("sent", "2.0.0"),
+    }
+    house.wait(minutes=1)
+    house.deliver()
+    first, again = (m for m in smtp_sink.mails if "alice@firma.test" not in m.rcpt_to)
+    assert (first.rcpt_to, again.rcpt_to) == (("carol@customer.test",), ("erin@customer.test",))
+    assert first.raw == again.raw
+    assert house.rows(tables.outbox)[0].state == "partly"
+
+
+def test_a_mail_taken_without_a_word_is_repeated_with_the_same_bytes(house: House, smtp_sink: SmtpSink) -> None:
+    smtp_sink.drop_after_data()
+    answer(house)
+    house.deliver()
+    assert states(house)["carol@customer.test"][0] == "deferred"
+    house.wait(minutes=1)
+    house.deliver()
+    first, again = smtp_sink.mails
+    assert first.raw == again.raw
+    assert states(house)["carol@customer.test"][0] == "sent"
+
+
+@pytest.mark.parametrize("fault", ["refuse_data", "drop_inside_data"])
+def test_a_temporary_fault_waits_a_minute(house: House, smtp_sink: SmtpSink, fault: str) -> None:
+    getattr(smtp_sink, fault)()
+    answer(house)
+    house.deliver()
+    assert states(house)["carol@customer.test"][0] == "deferred"
+    assert house.deliver() == 0
+    house.wait(minutes=1)
+    assert house.deliver() == 1
+    assert len(smtp_sink.mails) == 1
+
+
+def test_an_absent_relay_loses_nothing(house: House, smtp_sink: SmtpSink) -> None:
+    smtp_sink.stop()
+    for _ in range(5):
+        house.tell(Event("message_in", house.lead, house.add_message()))
+    house.deliver()
+    assert {row.state for row in house.rows(tables.outbox)} == {"queued"}
+    smtp_sink.start()
+    house.wait(minutes=1)
+    house.deliver()
+    assert len(smtp_sink.mails) == 5
+
+
+def test_a_busy_relay_is_waited_for(house: House, smtp_sink: SmtpSink) -> None:
+    smtp_sink.greet("421 4.3.2 Busy")
+    answer(house)
+    house.deliver()
+    assert states(house)["carol@customer.test"][0] == "deferred"
+
+
+def test_a_notice_found_too_large_comes_again_without_its_files(house: House, smtp_sink: SmtpSink) -> None:
+    message = house.add_message()
+    house.attach(message, "offer.pdf", b"%PDF")
+    smtp_sink.refuse_data("552 5.3.4 Too large")
+    house.tell(Event("message_in", house.lead, message))
+    house.deliver()
+    (mail,) = smtp_sink.mails
+    assert list(mail.parsed().iter_attachments()) == []
+    assert "offer.pdf, 0 kB: https://page.firma.test/attachments/" in text_of(mail.parsed())
+
+
+def test_a_customers_mail_found_too_large_is_failed_and_told(house: House, smtp_sink: SmtpSink) -> None:
+    smtp_sink.refuse_data("552 5.3.4 Too large")
+    answer(house)
+    house.deliver()
+    assert states(house)["carol@customer.test"] == ("failed", "5.3.4")
+    assert smtp_sink.mails[0].rcpt_to == ("alice@firma.test",)
+
+
+def test_a_mail_that_cannot_be_made_stops_no_other(house: House, smtp_sink: SmtpSink) -> None:
+    message = house.add_message()
+    house.attach(message, "gone.pdf", b"%PDF")
+    house.blobs.remove(house.rows(tables.attachment)[0].sha256)
+    house.tell(Event("message_in", house.lead, message))
+    house.tell(Event("message_in", house.lead, house.add_message()))
+    house.deliver()
+    assert len(smtp_sink.mails) == 1
+    for _ in range(5):
+        house.wait(hours=1)
+        house.deliver()
+    broken = house.rows(tables.outbox)[0]
+    assert (broken.state, broken.attempts) == ("failed", 5)
+    assert "FileNotFoundError" in house.rows(tables.outbox_recipient)[0].text
+
+
+def test_a_mail_that_quotes_a_note_is_held_and_its_writer_asked(house: House, smtp_sink: SmtpSink) -> None:
+    house.add_message("note", "The margin is thin here, so do not go below 11 500 euros.")
+    answer(house, "As we said: the margin is thin here, so do not go below 11 500 euros.")
+    house.deliver()
+    assert [mail.rcpt_to for mail in smtp_sink.mails] == [("alice@firma.test",)]
+    row = house.rows(tables.outbox)[0]
+    assert (row.state, row.bytes, row.params["held"]) == ("held", None, "text of an internal note")
+
+
+def test_a_released_mail_leaves_as_it_is(house: House, smtp_sink: SmtpSink) -> None:
+    answer(house, "Write to bob@firma.test.")
+    house.deliver()
+    held = house.rows(tables.outbox)[0]
+    house.store.write(lambda session: release(session, held.id, house.alice, house.now))
+    house.deliver()
+    assert states(house)["carol@customer.test"][0] == "sent"
+    assert len(smtp_sink.mails_to("carol@customer.test")) == 1
+
+
+def test_running_delivers_when_woken_and_ends_when_told(house: House, smtp_sink: SmtpSink) -> None:
+    deliverer = house.deliverer()
+    thread = threading.Thread(target=deliverer.run)
+    thread.start()
+    try:
+        answer(house)
+        deliverer.wake()
+        smtp_sink.wait_for(1)
+    finally:
+        deliverer.stop()
+        thread.join(10)
+        deliverer.close()
+    assert not thread.is_alive()
+    wait_until(lambda: states(house)["carol@customer.test"][0] == "sent")
+
+
+def test_a_connection_is_kept_for_many_mails(house: House, smtp_sink: SmtpSink) -> None:
+    for _ in range(45):
+        house.tell(Event("message_in", house.lead, house.add_message()))
+    assert house.deliver() == 45
+    assert len(smtp_sink.mails) == 45
+    assert {row.state for row in house.rows(tables.outbox)} == {"sent"}

@@ -1,0 +1,294 @@
+"""The digest comes once per working day, at the right minute on the day the clocks change, and says what matters."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, update
+
+from mailcrm.notify.digest import build, preview, send_due
+from mailcrm.notify.digest_content import Rules
+from mailcrm.notify.letterhead import letterhead
+from mailcrm.notify.render import Templates
+from mailcrm.notify.timetable import Due, Schedule, due
+from mailcrm.store import tables
+from tests.notify_house import KEYRING, NOW, House, html_of, opened_house, text_of
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+MORNING = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)  # 07:30 in Helsinki, a Monday
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def minutes_sent(digest_at: str, days: str, start: str, end: str) -> list[tuple[str, str]]:
+    """(local date, UTC minute) of every digest when looked at each minute from start to end."""
+    now, sent = at(start).astimezone(UTC), []
+    done: set[date] = set()
+    while now < at(end):
+        user = Schedule(1, "Europe/Helsinki", days, digest_at, LONG_AGO, frozenset(done))
+        for one in due([user], now):
+            assert not one.is_missed
+            done.add(one.local_date)
+            sent.append((one.local_date.isoformat(), now.isoformat()[:16]))
+        now += timedelta(minutes=1)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("digest_at", "sent"),
+    [
+        ("00:30", ["2026-03-27T22:30", "2026-03-28T22:30", "2026-03-29T21:30"]),
+        ("03:30", ["2026-03-28T01:30", "2026-03-29T01:00", "2026-03-30T00:30"]),  # 03:30 is not there: 04:00
+        ("07:30", ["2026-03-28T05:30", "2026-03-29T04:30", "2026-03-30T04:30"]),
+    ],
+)
+def test_it_is_in_time_when_summer_time_begins(digest_at: str, sent: list[str]) -> None:
+    days = ["2026-03-28", "2026-03-29", "2026-03-30"]
+    found = minutes_sent(digest_at, "1234567", "2026-03-27T22:00+00:00", "2026-03-30T20:00+00:00")
+    assert found == list(zip(days, sent, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("digest_at", "sent"),
+    [
+        ("00:30", ["2026-10-23T21:30", "2026-10-24T21:30", "2026-10-25T22:30"]),
+        ("03:30", ["2026-10-24T00:30", "2026-10-25T00:30", "2026-10-26T01:30"]),  # 03:30 is there twice: the first
+        ("07:30", ["2026-10-24T04:30", "2026-10-25T05:30", "2026-10-26T05:30"]),
+    ],
+)
+def test_it_is_in_time_when_summer_time_ends(digest_at: str, sent: list[str]) -> None:
+    days = ["2026-10-24", "2026-10-25", "2026-10-26"]
+    found = minutes_sent(digest_at, "1234567", "2026-10-23T21:00+00:00", "2026-10-26T21:00+00:00")
+    assert found == list(zip(days, sent, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "sent"),
+    [
+        ("2026-03-27T00:00+02:00", "2026-03-31T00:00+03:00", ["2026-03-27T05:30", "2026-03-30T04:30"]),
+        ("2026-10-23T00:00+03:00", "2026-10-27T00:00+02:00", ["2026-10-23T04:30", "2026-10-26T05:30"]),
+    ],
+)
+def test_friday_is_followed_by_monday_across_the_change(start: str, end: str, sent: list[str]) -> None:
+    assert [minute for _, minute in minutes_sent("07:30", "12345", start, end)] == sent
+
+
+def found(now: str, *, done: tuple[str, ...] = (), since: datetime = LONG_AGO, **more: str) -> list[tuple[str, bool]]:
+    values = {"time_zone": "Europe/Helsinki", "working_days": "12345", "digest_at": "07:30", **more}
+    user = Schedule(1, since=since, done=frozenset(date.fromisoformat(day) for day in done), **values)
+    return [(one.local_date.isoformat(), one.is_missed) for one in due([user], at(now))]
+
+
+def test_a_late_one_is_sent_until_noon_and_then_counts_as_missed() -> None:
+    assert found("2026-11-23T07:29+02:00") == []
+    assert found("2026-11-23T11:59+02:00") == [("2026-11-23", False)]
+    assert found("2026-11-23T12:00+02:00") == [("2026-11-23", True)]
+
+
+def test_days_without_the_machine_are_missed_and_the_weekend_is_not() -> None:
+    assert found("2026-11-24T07:30+02:00", done=("2026-11-19",)) == [
+        ("2026-11-20", True),
+        ("2026-11-23", True),
+        ("2026-11-24", False),
+    ]
+
+
+def test_nothing_is_due_from_before_a_user_was_there() -> None:
+    assert found("2026-11-23T09:00+02:00", since=at("2026-11-23T08:00+02:00")) == []
+    assert found("2026-11-24T09:00+02:00", since=at("2026-11-23T08:00+02:00")) == [("2026-11-24", False)]
+
+
+def test_one_who_reads_in_the_afternoon_has_until_midnight() -> None:
+    assert found("2026-11-23T23:59+02:00", digest_at="16:00") == [("2026-11-23", False)]
+    assert found("2026-11-24T00:00+02:00", digest_at="16:00", done=("2026-11-20",)) == [("2026-11-23", True)]
+
+
+def test_each_user_lives_in_their_own_zone() -> None:
+    users = [Schedule(n, zone, "12345", "07:30", LONG_AGO) for n, zone in enumerate(("Asia/Tokyo", "America/New_York"))]
+    assert due(users, at("2026-11-23T22:30+00:00")) == (
+        Due(0, date(2026, 11, 24), is_missed=False),
+        Due(1, date(2026, 11, 23), is_missed=True),
+    )
+
+
+# --- with rows
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with opened_house(tmp_path) as opened:
+        opened.store.write(lambda session: session.execute(update(tables.user).values(created_at=LONG_AGO)))
+        opened.now = MORNING
+        yield opened
+
+
+def add_activity(house: House, user: int, days: int, kind: str = "call", summary: str = "") -> int:
+    values = {"type": kind, "summary": summary, "due_on": MORNING.date() + timedelta(days=days), "created_at": LONG_AGO}
+    return house.add(tables.activity, lead_id=house.lead, user_id=user, **values)
+
+
+def add_inbound(house: House, number: int, state: str, **more: Any) -> int:
+    values = {
+        "content_key": f"k{number}", "spool_id": f"s{number}", "received_at": MORNING - timedelta(hours=3),
+        "door": "smtp", "rcpt_to": [], "subject": f"Mail {number}", "from_name": "Someone", "from_address": "x@y.test",
+        "route": "hold", "reason": "nothing_fits", "decided_at": MORNING, "defects": [],
+    }  # fmt: skip
+    return house.add(tables.inbound, **{**values, "state": state, **more})
+
+
+def send(house: House) -> int:
+    return send_due(house.store, house.now, house.config)
+
+
+def digests(house: House, user: int) -> list[tuple[str, str]]:
+    return [(row.local_date.isoformat(), row.state) for row in house.rows(tables.digest) if row.user_id == user]
+
+
+def read_content(house: House, user: int) -> Any:
+    with house.store.read() as session:
+        return build(session, user, house.now, Rules())
+
+
+def test_row_and_mail_are_written_once_and_an_empty_one_has_no_mail(house: House) -> None:
+    add_activity(house, house.alice, 0)
+    assert [send(house), send(house)] == [2, 0]  # Alice, and the manager for whom the team's table says something
+    assert digests(house, house.alice) == [("2026-11-23", "sent")]
+    assert digests(house, house.bob) == [("2026-11-23", "empty")]
+    assert {row.user_id for row in house.rows(tables.outbox)} == {house.alice, house.maija}
+
+
+def test_a_missed_one_is_said_in_the_next(house: House) -> None:
+    add_activity(house, house.alice, -9)
+    send(house)
+    house.now = at("2026-11-24T12:01+02:00")
+    assert send(house) == 0
+    house.now = at("2026-11-25T07:30+02:00")
+    assert send(house) == 2
+    house.now = at("2026-11-26T07:30+02:00")
+    send(house)
+    assert digests(house, house.alice) == [
+        ("2026-11-23", "sent"), ("2026-11-24", "missed"), ("2026-11-25", "sent"), ("2026-11-26", "sent"),
+    ]  # fmt: skip
+    said = [row.params["digest"]["missed"] for row in house.rows(tables.outbox) if row.user_id == house.alice]
+    assert said == ["", "The digest of 24 Nov 2026 was not sent.", ""]
+
+
+def test_every_section_names_what_it_counts(house: House) -> None:
+    add_activity(house, house.alice, -3, summary="ask after the quote")
+    add_activity(house, house.alice, 0, "meeting")
+    add_activity(house, house.alice, 1)
+    add_activity(house, house.bob, -1)
+    house.change(tables.lead, house.lead, waiting_on="us", waiting_since=MORNING - timedelta(hours=30))
+    house.add_lead(owner_id=None, title="New one")
+    noted = house.add_message("note", "@Alice could you?", author_user_id=house.bob)
+    house.add(tables.mention, message_id=noted, lead_id=house.lead, user_id=house.alice, created_at=MORNING)
+    held = add_inbound(house, 1, "held", author_user_id=house.alice)
+    add_inbound(house, 2, "held", author_user_id=house.bob)
+    add_inbound(house, 3, "triage")
+    house.change(tables.partner, house.carol, owner_id=house.alice)
+    add_inbound(house, 4, "quiet", from_key="carol@customer.test")
+    content = read_content(house, house.alice)
+    shown = {
+        section.key: [(item.number, item.title, item.detail) for item in section.items] for section in content.sections
+    }
+    assert shown == {
+        "overdue": [(1, "Call: ask after the quote – Carol Smith", "3 days late · 20 Nov 2026 · Quote for 40 chairs")],
+        "today": [(2, "Meeting – Carol Smith", "Quote for 40 chairs")],
+        "mentions": [(3, "Bob Smith: @Alice could you?", "Carol Smith: Quote for 40 chairs")],
+        "waiting": [(4, "Carol Smith", "waiting for 30 hours · Quote for 40 chairs")],
+        "held": [(5, "Mail 1", "Someone · 23 Nov 2026, 04:30")],
+        "put_aside": [(6, "Mail 4", "Someone · 23 Nov 2026, 04:30")],
+        "unassigned": [(7, "Carol Smith", "New one · 23 Nov 2026, 14:00")],
+    }
+    assert content.subject == "Your day 23 Nov 2026 · 1 overdue · 1 customer waits"
+    assert content.snapshot()["items"][4] == {"number": 5, "kind": "inbound", "id": held}
+    assert content.team == ()
+
+
+def test_a_managers_has_the_team_and_the_mail_without_a_lead(house: House) -> None:
+    house.change(tables.user, house.maija, locale="en")
+    add_activity(house, house.bob, -1)
+    house.add_lead(owner_id=house.bob, expected_revenue=1000, currency="SEK")
+    house.change(tables.lead, house.lead, waiting_on="us", waiting_since=MORNING - timedelta(days=3))
+    add_inbound(house, 1, "triage")
+    add_inbound(house, 2, "quiet")
+    content = read_content(house, house.maija)
+    assert [(s.key, s.total, [i.title for i in s.items]) for s in content.sections] == [
+        ("triage", 1, ["Mail 1"]),
+        ("quiet", 1, ["Mail 2"]),
+    ]
+    assert [(line.name, line.open, line.overdue, line.waiting, line.value) for line in content.team] == [
+        ("Alice Virtanen", 1, 0, 1, "€12,000"),
+        ("Bob Smith", 1, 1, 0, "SEK1,000"),
+    ]
+
+
+def test_a_mail_of_a_lead_without_partner_is_named_by_its_title(house: House) -> None:
+    house.change(tables.lead, house.lead, partner_id=None, waiting_on="us", waiting_since=MORNING - timedelta(hours=25))
+    add_activity(house, house.alice, 0, "todo")
+    titles = [item.title for section in read_content(house, house.alice).sections for item in section.items]
+    assert titles == ["To do", "Quote for 40 chairs"]
+
+
+def test_a_long_list_is_cut_and_says_how_much_more_there_is(house: House) -> None:
+    for _ in range(25):
+        add_activity(house, house.alice, -2)
+    (section,) = read_content(house, house.alice).sections
+    assert (len(section.items), section.total, section.more) == (20, 25, "and 5 more")
+
+
+@pytest.mark.parametrize(("locale", "word"), [("en", "Overdue"), ("fi", "Myöhässä")])
+def test_the_mail_says_it_as_text_and_html_in_the_readers_language(house: House, locale: str, word: str) -> None:
+    house.change(tables.user, house.alice, locale=locale)
+    add_activity(house, house.alice, -3)
+    send(house)
+    house.deliver()
+    mail = next(mail for mail in house.mails() if "alice@" in mail["To"])
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["To"] == "Alice Virtanen <alice@firma.test>"
+    for text in (text_of(mail), html_of(mail)):
+        assert word in text
+        assert "https://page.firma.test/leads/1" in text
+    assert len(html_of(mail)) < 100_000
+    assert "prefers-color-scheme: dark" in html_of(mail)
+
+
+def test_a_preview_writes_nothing(house: House) -> None:
+    templates, head = Templates(), letterhead(house.config, KEYRING)
+    with house.store.read() as session:
+        assert preview(session, house.alice, NOW, Rules(), head, templates) is None
+    add_activity(house, house.alice, -3)
+    with house.store.read() as session:
+        made = preview(session, house.alice, NOW, Rules(), head, templates)
+    assert made is not None
+    assert made.subject == "Your day 23 Nov 2026 · 1 overdue"
+    assert house.rows(tables.digest) == house.rows(tables.outbox) == []
+
+
+def test_nobody_is_previewed_who_is_not_there(house: House) -> None:
+    with house.store.read() as session, pytest.raises(LookupError):
+        build(session, 999, NOW, Rules())
+
+
+def test_the_number_of_statements_does_not_grow_with_the_rows(house: House) -> None:
+    def count() -> int:
+        statements: list[str] = []
+
+        def note(*args: Any) -> None:
+            statements.append(args[2])
+
+        event.listen(house.store.reader, "before_cursor_execute", note)
+        read_content(house, house.maija)
+        event.remove(house.store.reader, "before_cursor_execute", note)
+        return len(statements)
+
+    before = count()
+    for number in range(30):
+        add_activity(house, house.maija, -number)
+        add_inbound(house, number, "triage")
+        house.add_lead(owner_id=house.maija, waiting_on="us", waiting_since=LONG_AGO)
+    assert count() == before <= 16

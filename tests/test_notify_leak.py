@@ -1,0 +1,92 @@
+"""What must not leave the house is found wherever it hides."""
+
+from email.message import EmailMessage
+
+import pytest
+
+from mailcrm.marker import MARKER
+from mailcrm.notify.leak import Forbidden, leak
+
+OWN = "raaaaaaaaaaaaaaaaaaaaaaaaab@crm.firma.test"
+OTHER = "raaaaaaaaaaaaaaaaaaaaaaaaac@crm.firma.test"
+NOTE = "The margin is thin here: do not go below 11 500 euros whatever she says."
+
+
+def forbidden(known: str = "") -> Forbidden:
+    staff = ("alice@firma.test", "ann@firma.test")
+    lines = ("Lead 7: Quote for 40 chairs", "Stage: Assigned", "short")
+    return Forbidden(OWN, staff, "page.firma.test", lines, (NOTE, "Kulut ovat 4 500 e.", "ok"), known)
+
+
+def mail(text: str = "We can do that.", html: str = "", **headers: str) -> EmailMessage:
+    made = EmailMessage()
+    made["Subject"] = headers.get("subject", "Re: Chairs")
+    made["From"] = "Alice <sales@crm.firma.test>"
+    made["Reply-To"] = OWN
+    made["Message-ID"] = "<1@page.firma.test>"
+    if "cc" in headers:
+        made["Cc"] = headers["cc"]
+    made.set_content(text)
+    if html:
+        made.add_alternative(html, subtype="html")
+    return made
+
+
+def test_an_ordinary_answer_is_clean() -> None:
+    assert leak(mail("We can do that.\n\n> Could you quote?").as_bytes(), forbidden()) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (f"Fine.\n{MARKER}\n", "marker"),
+        (f"Write to {OTHER}", "reply address"),
+        (f"Write to {OTHER.upper()}", "reply address"),
+        ("Write to sales+aaaaaaaaaaaaaaaaaaaaaaaaac@crm.firma.test", "reply address"),
+        ("I am alice@firma.test", "address of staff"),
+        ("I am ALICE@Firma.test.", "address of staff"),
+        ("See https://page.firma.test/leads/7", "page"),
+        ("> Stage: Assigned", "line of the card"),
+        ("> > the  margin is thin\n> > here: do not go below 11 500 euros", "note"),
+        ("By the way: kulut ovat 4 500 e.", "note"),
+    ],
+)
+def test_a_leak_in_the_text_is_named(text: str, what: str) -> None:
+    assert what in leak(mail(text).as_bytes(), forbidden())
+    in_html = mail("See below.", f"<p>{text.replace(' ', ' <b></b>', 1)}</p>")
+    assert what in leak(in_html.as_bytes(), forbidden())
+
+
+@pytest.mark.parametrize("text", ["joann@firma.test wrote", "alice@firma.tests", "mail@page.firma.test", "short, ok"])
+def test_what_only_looks_alike_is_let_through(text: str) -> None:
+    assert leak(mail(text).as_bytes(), forbidden()) == ""
+
+
+def test_headers_and_file_names_are_read_as_well() -> None:
+    assert "staff" in leak(mail(cc="Ann <ann@firma.test>").as_bytes(), forbidden())
+    assert "note" in leak(mail(subject=NOTE).as_bytes(), forbidden())
+    named = mail()
+    named.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="Stage: Assigned.pdf")
+    assert "card" in leak(named.as_bytes(), forbidden())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_text_inside_an_attachment_is_read(encoding: str) -> None:
+    made = mail()
+    made.add_attachment(f"x\0{NOTE}".encode(encoding), maintype="application", subtype="octet-stream", filename="a.bin")
+    assert "note" in leak(made.as_bytes(), forbidden())
+
+
+def test_an_attached_mail_is_read() -> None:
+    made = mail()
+    made.add_attachment(mail(f"> {NOTE}"))
+    assert "note" in leak(made.as_bytes(), forbidden())
+
+
+def test_what_the_customer_wrote_may_go_back_to_them() -> None:
+    text = f"> {NOTE}\n> I asked alice@firma.test about the Stage: Assigned. Kulut ovat 4 500 e."
+    assert leak(mail(text).as_bytes(), forbidden(known=text.replace(">", ""))) == ""
+
+
+def test_without_a_page_there_is_no_host_to_look_for() -> None:
+    assert leak(mail("https://anything.test").as_bytes(), Forbidden(OWN, (), "", (), (), "")) == ""
