@@ -145,8 +145,8 @@ class ImapMailbox:
             return
         with self._command(self._settings.idle_seconds + 2 * self._settings.read_timeout):
             self._client.idle()
-            # Mail that came since the search may be announced before IDLE is confirmed; imapclient puts that aside.
-            if not self._take_exists():
+            # Mail that came since the search may be announced together with the confirmation of IDLE, before or after it.
+            if not self._take_exists() and not self._is_something_unread():
                 self._idle(time.monotonic() + self._settings.idle_seconds, should_stop)
             self._client.idle_done()
 
@@ -154,6 +154,17 @@ class ImapMailbox:
         """Whether the server announced mail since this was last asked."""
         _, counts = self._client._imap.response("EXISTS")
         return bool(counts != [None])
+
+    def _is_something_unread(self) -> bool:
+        """imapclient waits on the socket only; what came in the packet before lies in the reader's buffer, or in TLS's."""
+        sock = self._client.socket()
+        sock.setblocking(False)
+        try:
+            return bool(self._client._imap.file.peek(1))
+        except (ssl.SSLWantReadError, BlockingIOError):
+            return False
+        finally:
+            sock.settimeout(self._settings.read_timeout)
 
     def _idle(self, until: float, should_stop: Callable[[], bool]) -> None:
         while not should_stop():
