@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -378,7 +378,8 @@ class Dovecot:
     def kill_connections(self) -> None:
         """End every session as a crash does: the processes are killed, the peers see their connection closed."""
         for pid in self._session_pids():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself just now
+                os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not self._session_pids(), what="the end of the IMAP sessions")
 
     def _session_pids(self) -> list[int]:

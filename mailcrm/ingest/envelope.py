@@ -16,12 +16,14 @@ RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To")
 _HEAD_LIMIT = 262_144
 _RECIPIENT_LIMIT = 1_000
 
+# All linear in the length of the text: possessive where a failed match would begin again one letter later.
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[^?\s]*\?[^?\s]*\?=")
 _COMMENT = re.compile(r"\([^()]*\)")
-_QUOTED_NAME = re.compile(r'"(?:[^"\\]|\\.)*"(?!@)')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?$)', re.DOTALL)
 _ANGLE = re.compile(r"<([^<>]*)>")
-_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s<>()\[\]:;,@"\\]+)@[^\s<>():;,@"\\]+')
+_WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*+"|[^\s<>()\[\]:;,"\\])++')
+_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*+"|[^@"]++)@[^@"]++')
 
 
 def envelope_from_headers(
@@ -47,13 +49,16 @@ def addresses_in(values: Iterable[str]) -> tuple[str, ...]:
     for value in values:
         for item in re.split("[,;]", _without_names(value)):
             angle = _ANGLE.findall(item)
-            for address in _ADDRESS.findall(angle[-1] if angle else item)[:1]:
+            words = _WORD.findall(angle[-1] if angle else item)
+            address = next(filter(_ADDRESS.fullmatch, words), "")
+            if address:
                 found.setdefault(address.lower(), address)
     return tuple(found.values())[:_RECIPIENT_LIMIT]
 
 
 def _without_names(value: str) -> str:
-    text = _QUOTED_NAME.sub(" ", _ENCODED_WORD.sub(" ", value))
+    text = _ENCODED_WORD.sub(" ", value)
+    text = _QUOTED.sub(lambda quoted: quoted[0] if text[quoted.end() : quoted.end() + 1] == "@" else " ", text)
     for _ in range(5):  # comments may be nested (RFC 5322 3.2.2), but not by people
         text = _COMMENT.sub(" ", text)
     return text

@@ -118,7 +118,7 @@ class ImapDoor:
     def _cursor_of(self, mailbox: ImapMailbox) -> Cursor:
         cursor = load_cursor(self._path)
         if cursor is None:
-            now = self._now()
+            now = self._now().replace(microsecond=0)
             return self._saved(Cursor(mailbox.uidvalidity, mailbox.uidnext - 1, started_at=now, last_seen_at=now))
         if cursor.uidvalidity != mailbox.uidvalidity:
             log.warning("IMAP %s: the folder was renumbered", self._settings.name)

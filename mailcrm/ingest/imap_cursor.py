@@ -28,11 +28,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """``uid`` is the last one read. Up to ``rescan_to_uid`` only mail newer than ``rescan_since`` is wanted."""
+    """``uid`` is the last one read. Up to ``rescan_to_uid`` only mail since ``rescan_since`` is wanted."""
 
     uidvalidity: int
     uid: int
-    started_at: datetime
+    started_at: datetime  # in whole seconds, like INTERNALDATE
     last_seen_at: datetime  # the newest INTERNALDATE read
     rescan_to_uid: int = 0
     rescan_since: datetime | None = None
@@ -40,7 +40,7 @@ class Cursor:
     failed: dict[int, Failed] = field(default_factory=dict)
 
     def wants(self, uid: int, received_at: datetime) -> bool:
-        return uid > self.rescan_to_uid or self.rescan_since is None or received_at > self.rescan_since
+        return uid > self.rescan_to_uid or self.rescan_since is None or received_at >= self.rescan_since
 
     def renumbered(self, uidvalidity: int, uidnext: int) -> "Cursor":
         """All UIDs are new: start again, but with what came in the last week only, and never from before our time."""

@@ -100,6 +100,7 @@ class ImapMailbox:
         """Rising. The server is asked afresh; "n:*" always names the last mail too (RFC 3501 6.4.8)."""
         with self._command():
             self._client.noop()
+            self._take_exists()
             return sorted(found for found in self._client.search(["UID", f"{uid + 1}:*"]) if found > uid)
 
     def describe(self, uids: Sequence[int]) -> dict[int, Summary]:
@@ -144,8 +145,26 @@ class ImapMailbox:
             return
         with self._command(self._settings.idle_seconds + 2 * self._settings.read_timeout):
             self._client.idle()
-            self._idle(time.monotonic() + self._settings.idle_seconds, should_stop)
+            # Mail that came since the search may be announced together with the confirmation of IDLE, before or after it.
+            if not self._take_exists() and not self._is_something_unread():
+                self._idle(time.monotonic() + self._settings.idle_seconds, should_stop)
             self._client.idle_done()
+
+    def _take_exists(self) -> bool:
+        """Whether the server announced mail since this was last asked."""
+        _, counts = self._client._imap.response("EXISTS")
+        return bool(counts != [None])
+
+    def _is_something_unread(self) -> bool:
+        """imapclient waits on the socket only; what came in the packet before lies in the reader's buffer, or in TLS's."""
+        sock = self._client.socket()
+        sock.setblocking(False)
+        try:
+            return bool(self._client._imap.file.peek(1))
+        except (ssl.SSLWantReadError, BlockingIOError):
+            return False
+        finally:
+            sock.settimeout(self._settings.read_timeout)
 
     def _idle(self, until: float, should_stop: Callable[[], bool]) -> None:
         while not should_stop():
