@@ -110,7 +110,7 @@ class Browser:
 
     def __init__(self, site: Website) -> None:
         self.site = site
-        self.http = httpx.Client(base_url=site.url, follow_redirects=False)
+        self.http = httpx.Client(base_url=site.url, follow_redirects=False, timeout=60)
 
     def get(self, path: str) -> str:
         answer = self.http.get(path)
