@@ -1,6 +1,7 @@
 """Fixtures for the real servers. Each test process starts a server at the first test that asks for it."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.daemon_house import House, furnished_database, running_house
 from tests.servers import Dovecot, Postfix, Postgres, program, running_dovecot, running_postfix, running_postgres
 from tests.smtp_peer import SmtpSink, running_smtp_sink
 
@@ -79,6 +81,45 @@ def make_smtp_sink() -> Iterator[Callable[[], SmtpSink]]:
 @pytest.fixture
 def smtp_sink(make_smtp_sink: Callable[[], SmtpSink]) -> SmtpSink:
     return make_smtp_sink()
+
+
+# A whole house is started in each journey, on a copy of a database that was migrated and furnished once.
+@pytest.fixture(scope="session")
+def _furnished_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("furnished")
+    furnished_database(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _furnished_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    name = postgres.create_database()
+    furnished_database(tmp_path_factory.mktemp("furnished"), postgres.url(name))
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_house(
+    request: pytest.FixtureRequest, tmp_path: Path, make_smtp_sink: Callable[[], SmtpSink]
+) -> Iterator[Callable[..., House]]:
+    """`make_house(**sections)` starts a daemon with its own sink; the test runs once on each kind of database."""
+    with ExitStack() as running:
+
+        def make(**sections: dict[str, object]) -> House:
+            if request.param == "sqlite":
+                shutil.copytree(request.getfixturevalue("_furnished_folder"), tmp_path / "house")
+                url = ""
+            else:
+                template = request.getfixturevalue("_furnished_postgres")
+                url = request.getfixturevalue("make_postgres_database")(template=template)
+            return running.enter_context(running_house(tmp_path / "house", make_smtp_sink(), url, **sections))
+
+        yield make
+
+
+@pytest.fixture
+def house(make_house: Callable[..., House]) -> House:
+    return make_house()
 
 
 # One browser per file and not per session: while Playwright's synchronous API is open, its event loop counts as running

@@ -22,7 +22,7 @@ from mailcrm import app
 from mailcrm.config import Config, from_mapping
 from mailcrm.crm.people import NewUser, add_user
 from mailcrm.crm.teams import NewAlias, add_alias, add_member, add_team
-from mailcrm.store.engine import Session
+from mailcrm.store.engine import Session, Store
 from mailcrm.store.tables import inbound, lead, message, outbox, user_address
 from tests.servers import wait_until
 from tests.smtp_peer import CaughtMail, SmtpSink, SmtpTransaction, smtp_send
@@ -266,6 +266,17 @@ def _furnished(base: app.Foundation) -> dict[str, int]:
     if rows:
         return {row.key.partition("@")[0]: row.user_id for row in rows}
     return base.store.write(lambda session: furnish(session, base.config, base.now()))
+
+
+def furnished_database(data_dir: Path, database: str = "") -> None:
+    """A database that a house can start on at once, for copying."""
+    config = house_config(data_dir, 25, database)
+    app.migrate(config)
+    store = Store(config.database_url)
+    try:
+        store.write(lambda session: furnish(session, config, datetime.now(UTC)))
+    finally:
+        store.close()
 
 
 @contextmanager
