@@ -118,8 +118,26 @@ def process_name() -> str:
 
 
 def node_name() -> str:
-    """Names this node in the outbox: the same after a restart, so that a restart frees its own claims."""
+    """Names this machine: the same after a restart."""
     return socket.gethostname()[:50]
+
+
+@contextmanager
+def deliverer_name(data_dir: Path) -> Iterator[str]:
+    """Names this deliverer in the outbox: the first name of this node that no live process holds, so that a restart frees the
+    claims of the dead and not those of another deliverer beside it."""
+    for number in range(1, 100):
+        fd = os.open(data_dir / f"deliver-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield node_name() if number == 1 else f"{node_name()}-{number}"
+            return
+        finally:
+            os.close(fd)
+    raise ConfigError([f"storage.data_dir: more than 99 processes deliver from {data_dir}"])
 
 
 def prepare_data_dir(config: Config) -> None:
@@ -300,7 +318,8 @@ class Daemon:
 
     def _start_deliverer(self, stack: contextlib.AsyncExitStack) -> Deliverer:
         base = self.base
-        settings = deliver_settings(base.config, base.keyring, node_name())
+        name = stack.enter_context(deliverer_name(base.config.data_dir))
+        settings = deliver_settings(base.config, base.keyring, name)
         relay = relay_settings(base.config)
         deliverer = Deliverer(base.store, settings, base.now, base.blobs, lambda: SmtpRelay(relay))
         stack.push_async_callback(asyncio.to_thread, deliverer.close)
@@ -315,9 +334,12 @@ class Daemon:
         self._thread(stack, "work", lambda: self._work(worker), self._stopping.set)
 
     def _work(self, worker: Worker) -> None:
-        self.base.spool.take_back_dead()
+        is_first = True
         while not self._stopping.is_set():
             try:
+                if is_first:
+                    self.base.spool.take_back_dead()
+                    is_first = False
                 if not worker.run_batch():
                     self.base.spool.wait(_BATCH_SECONDS)
             except Exception:  # the worker loop: what was claimed is taken back here

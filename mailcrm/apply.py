@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, exists, insert, or_, select, update
 
 from mailcrm.address import address_key
 from mailcrm.crm.chatter import NewMessage, add_event, add_mentions, add_message
@@ -206,11 +206,14 @@ def count_copy(session: Session, arrival: Arrival) -> None:
     past = arrival.facts.past
     if past is None:
         raise ValueError("a duplicate of nothing")
-    session.execute(
+    is_repeat = or_(inbound.c.spool_id == arrival.spool_id, exists().where(inbound_copy.c.spool_id == arrival.spool_id))
+    counted = session.execute(
         update(inbound)
-        .where(inbound.c.id == past.inbound_id)
+        .where(inbound.c.id == past.inbound_id, ~is_repeat)
         .values(copies=inbound.c.copies + 1, rcpt_to=list(dict.fromkeys((*past.rcpt_to, *arrival.envelope.rcpt_to))))
     )
+    if counted.rowcount == 0:
+        return  # this very copy, after a kill between the commit and the end of its spool entry
     copy = {
         "inbound_id": past.inbound_id,
         "spool_id": arrival.spool_id,
@@ -221,7 +224,7 @@ def count_copy(session: Session, arrival: Arrival) -> None:
         "author": arrival.facts.author.kind.value,
         "author_proof": arrival.facts.author.proof[:200],
     }
-    insert_ignore(session, inbound_copy, [copy])
+    session.execute(insert(inbound_copy), copy)
 
 
 # --- handlers -----------------------------------------------------------------------------------------------------------

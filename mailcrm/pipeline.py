@@ -5,7 +5,8 @@
     Worker.run_batch(limit)                            claims from the spool, one savepoint a mail, one commit a batch
 
 ``run_batch`` removes a spool entry only after the commit. A mail that fails alone is tried again later and buried after five
-tries, with its traceback; the others of its batch are not touched by it.
+tries, with its traceback; the others of its batch are not touched by it. What is no mail's fault (the database or the disk is
+away, two workers met) spends no try.
 """
 
 import hashlib
@@ -17,22 +18,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailcrm import crash
 from mailcrm.address import address_key, read_token
 from mailcrm.apply import Arrival, apply, join_teams, move_to_lead
 from mailcrm.decide import decide
-from mailcrm.ingest.spool import Spool, SpoolEntry, retry_delay
+from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
-from mailcrm.mail import AuthorKind, Envelope, Event, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
+from mailcrm.mail import AuthorKind, Door, Envelope, Event, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
 from mailcrm.notify import outbox
 from mailcrm.reader import Reader
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store, insert_row
+from mailcrm.store.faults import is_away, is_conflict
 from mailcrm.store.keyring import Keyring
-from mailcrm.store.tables import inbound
+from mailcrm.store.tables import inbound, inbound_copy
 from mailcrm.store.tables import raw as raw_table
 from mailcrm.threading.lookup import lock_keys, look_up, take_locks
 
@@ -41,6 +43,7 @@ __all__ = ["Entry", "Places", "Worker", "process_one", "understand"]
 log = logging.getLogger(__name__)
 
 _RAW_IN_ROW = 256 * 1024  # larger mails are blobs
+_AWAY_SECONDS = 5.0  # until what waits for the database or the disk is tried again
 _INSERT_RAW = insert(raw_table)
 
 
@@ -184,19 +187,22 @@ class Worker:
         self.now = now
         self.reader = reader
         self.wake_deliver = wake_deliver
+        self._shown_count = -1  # of what the spool put aside; at the start, all of it is looked at
 
     def run_batch(self, limit: int = 25) -> int:
         """Process up to ``limit`` waiting mails; returns how many were claimed. A database that is away loses nothing."""
         claimed = self.spool.claim(limit)
+        self._show_put_aside()
         if not claimed:
             return 0
         read = self._understand_all(claimed)
-        self._store_blobs(read)
-        crash.reached("work.blobs_stored")
         try:
-            failed = self.store.write(lambda session: self._place_all(session, read))
-        except Exception as e:  # noqa: BLE001 -- the worker loop: a batch that cannot be committed is tried one by one
-            failed = self._one_by_one(read, e)
+            self._store_blobs(read)
+        except OSError as e:  # the disk, no mail: nothing was begun
+            self._put_back([r.spooled for r in read], e)
+            return len(claimed)
+        crash.reached("work.blobs_stored")
+        failed = self._placed(read)
         crash.reached("work.committed")
         lost = {r.spooled.id for r, _ in failed}
         self.spool.done([r.spooled for r in read if r.spooled.id not in lost])
@@ -226,6 +232,16 @@ class Worker:
 
     # placing, inside one transaction
 
+    def _placed(self, read: Sequence[_Read]) -> list[tuple[_Read, Exception]]:
+        """Place them together, else one by one; those that failed. Who met another worker looks again at once, alone."""
+        try:
+            failed = self.store.write(lambda session: self._place_all(session, read))
+        except Exception as e:  # noqa: BLE001 -- the worker loop: a batch that cannot be committed is tried one by one
+            log.warning("a batch of %d could not be committed (%s); one by one", len(read), type(e).__name__)
+            failed = self._one_by_one(read)
+        met = [item for item, error in failed if is_conflict(error)]
+        return [(item, error) for item, error in failed if not is_conflict(error)] + self._one_by_one(met)
+
     def _place_all(self, session: Session, read: Sequence[_Read]) -> list[tuple[_Read, Exception]]:
         crash.reached("work.begun")
         take_locks(session, (key for r in read for key in lock_keys(r.mail, r.spooled.envelope)))
@@ -234,15 +250,14 @@ class Worker:
             try:
                 with session.begin_nested():
                     process_one(session, item.entry, item.mail, item.verdict, self.places, self.now())
-            except OperationalError:
-                raise  # the database, not the mail: the whole batch is tried again
-            except Exception as e:  # noqa: BLE001 -- the worker loop: its savepoint is rolled back, the others stay
+            except Exception as e:  # the worker loop: its savepoint is rolled back, the others stay
+                if is_away(e):
+                    raise  # the database, not the mail: the whole batch is tried again
                 failed.append((item, e))
         crash.reached("work.before_commit")
         return failed
 
-    def _one_by_one(self, read: Sequence[_Read], cause: Exception) -> list[tuple[_Read, Exception]]:
-        log.warning("a batch of %d could not be committed (%s); one by one", len(read), type(cause).__name__)
+    def _one_by_one(self, read: Sequence[_Read]) -> list[tuple[_Read, Exception]]:
         failed: list[tuple[_Read, Exception]] = []
         for item in read:
             try:
@@ -256,19 +271,41 @@ class Worker:
     def _failed(self, spooled: SpoolEntry, error: Exception) -> None:
         text = "".join(traceback.format_exception(error))
         delay = retry_delay(spooled.attempts)
-        if isinstance(error, OperationalError):
-            self.spool.put_back(spooled, 5.0)
-            log.warning("%s waits: the database does not answer (%s)", spooled.id, type(error).__name__)
+        if is_away(error):
+            self._put_back([spooled], error)
         elif delay is not None:
             self.spool.retry(spooled, delay)
             log.warning("%s failed (%s), tried again in %.0f s", spooled.id, type(error).__name__, delay)
         else:
             self._bury(spooled, f"{type(error).__name__}: {error}"[:300], text)
 
+    def _put_back(self, spooled: Sequence[SpoolEntry], error: Exception) -> None:
+        for one in spooled:
+            self.spool.put_back(one, _AWAY_SECONDS)
+        log.warning("%d mails wait: the database or the disk is away (%s)", len(spooled), type(error).__name__)
+
     def _bury(self, spooled: SpoolEntry, reason: str, text: str) -> None:
-        self.store.write(lambda session: write_buried(session, spooled, reason, self.now()))
+        """The row first: killed between the two, the mail comes back, is put aside by the spool, and has its row."""
+        try:
+            self.store.write(lambda s: write_buried(s, spooled.id, spooled.envelope, reason, self.now()))
+        except SQLAlchemyError as e:
+            self._put_back([spooled], e)
+            return
         self.spool.bury(spooled, reason, text)
         log.error("%s buried: %s", spooled.id, reason)
+
+    def _show_put_aside(self) -> None:
+        """What the spool had to put aside without us (an unreadable file, a mail that ends the process) gets its row too."""
+        count = self.spool.put_aside_count
+        if count == self._shown_count:
+            return
+        put_aside = self.spool.buried()
+        try:
+            self.store.write(lambda session: write_missing_buried(session, put_aside, self.now()))
+        except SQLAlchemyError as e:
+            log.warning("what was put aside cannot be shown yet (%s)", type(e).__name__)
+            return
+        self._shown_count = count
 
 
 def _kept(raw: bytes) -> KeptRaw:
@@ -276,12 +313,11 @@ def _kept(raw: bytes) -> KeptRaw:
     return KeptRaw(sha256, len(raw), zlib.compress(raw, 1) if len(raw) <= _RAW_IN_ROW else None)
 
 
-def write_buried(session: Session, spooled: SpoolEntry, reason: str, now: datetime) -> None:
-    """Show a buried mail on the page: a row that replay takes over."""
-    envelope = spooled.envelope
+def write_buried(session: Session, spool_id: str, envelope: Envelope, reason: str, now: datetime) -> None:
+    """Show a buried mail on the page: a row that replay takes over. One that was placed before keeps its row."""
     row = {
-        "content_key": f"buried:{spooled.id}"[:80],
-        "spool_id": spooled.id,
+        "content_key": f"buried:{spool_id}"[:80],
+        "spool_id": spool_id,
         "received_at": envelope.received_at,
         "door": envelope.door.value,
         "mail_from": envelope.mail_from[:320],
@@ -295,8 +331,18 @@ def write_buried(session: Session, spooled: SpoolEntry, reason: str, now: dateti
         "decided_at": now,
         "defects": [],
     }
-    known = session.execute(select(inbound.c.id).where(inbound.c.spool_id == spooled.id)).scalar()
+    known = session.execute(select(inbound.c.id, inbound.c.state).where(inbound.c.spool_id == spool_id)).first()
     if known is None:
         session.execute(insert(inbound), row)
-    else:
-        session.execute(update(inbound).where(inbound.c.id == known).values(reason_detail=reason, decided_at=now))
+    elif known.state == "buried":
+        session.execute(update(inbound).where(inbound.c.id == known.id).values(reason_detail=reason, decided_at=now))
+
+
+def write_missing_buried(session: Session, put_aside: Sequence[BuriedEntry], now: datetime) -> None:
+    """Rows for those that have none, neither buried nor placed."""
+    for entry in put_aside:
+        known = select(inbound.c.id).where(inbound.c.spool_id == entry.id)
+        copy = select(inbound_copy.c.id).where(inbound_copy.c.spool_id == entry.id)
+        if session.execute(known.union_all(copy)).first() is None:
+            envelope = entry.envelope or Envelope("", (), entry.buried_at, Door.SMTP)
+            write_buried(session, entry.id, envelope, entry.reason[:500], now)

@@ -5,9 +5,11 @@ A mail that takes a process down is found by reading those it was with one by on
 
 import logging
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 
@@ -34,7 +36,8 @@ class Reader:
         if not self._processes:
             return [_here(raw, envelope) for raw, envelope in mails]
         futures = [self._submit(raw, envelope) for raw, envelope in mails]
-        return [self._answer(future, *mail) for future, mail in zip(futures, mails, strict=True)]
+        pool = self._pool
+        return [self._answer(future, pool, *mail) for future, mail in zip(futures, mails, strict=True)]
 
     def close(self) -> None:
         if self._pool is not None:
@@ -50,19 +53,22 @@ class Reader:
         except BrokenProcessPool:
             return None
 
-    def _answer(self, future: "Future[Understood] | None", raw: bytes, envelope: Envelope) -> Understood | Exception:
+    def _answer(
+        self, future: "Future[Understood] | None", pool: ProcessPoolExecutor | None, raw: bytes, envelope: Envelope
+    ) -> Understood | Exception:
         try:
             if future is not None:
                 return future.result(_SECONDS)
-        except (BrokenProcessPool, FutureTimeoutError):
+        except (BrokenProcessPool, CancelledError, FutureTimeoutError):
             pass
         except Exception as e:  # noqa: BLE001 -- handed to the worker loop, which retries or buries
             return e
+        if self._pool is pool:
+            self._abandon()
         return self._alone(raw, envelope)
 
     def _alone(self, raw: bytes, envelope: Envelope) -> Understood | Exception:
-        """Read one mail in a process of its own, after the shared one was lost."""
-        self._abandon()
+        """Read one mail with the process to itself, after the one it shared with others was lost."""
         future = self._submit(raw, envelope)
         try:
             if future is not None:
@@ -92,7 +98,16 @@ def _here(raw: bytes, envelope: Envelope) -> Understood | Exception:
 
 
 def _warm_up() -> None:
-    """Leave interrupts from the keyboard to the parent, and keep what mails hold out of the log."""
+    """Leave interrupts from the keyboard to the parent, keep what mails hold out of the log, and end with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     for name in ("mailparser", "flufl.bounce"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed tells nobody: this process holds both ends of the queue it waits on and would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)

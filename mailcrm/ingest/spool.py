@@ -121,6 +121,7 @@ class Spool:
         for folder in (root, self._tmp, self._new, self._work, self._buried):
             _make_private(folder)
         self._mine = self._work / process_name
+        self.put_aside_count = 0  # mails buried by ``claim``, of which nobody else knows
         self._lock_fd: int | None = None
         self._backlog: deque[_Name] = deque()
         self._arrived = threading.Event()
@@ -283,15 +284,17 @@ class Spool:
             raise Temporary(f"spool: {error}") from error
         crash.reached("spool.claimed")
         if name.attempts >= TRIES:
-            self._bury_file(
-                path, name.id, f"tried {name.attempts} times; each time the process ended in the middle", ""
-            )
+            self._put_aside(path, name.id, f"tried {name.attempts} times; each time the process ended in the middle")
             return None
         try:
             return SpoolEntry(name.id, path, name.attempts + 1, _read_envelope(path))
         except _UNREADABLE as error:
-            self._bury_file(path, name.id, f"the envelope line cannot be read: {error!r}", "")
+            self._put_aside(path, name.id, f"the envelope line cannot be read: {error!r}")
             return None
+
+    def _put_aside(self, path: Path, spool_id: str, reason: str) -> None:
+        self._bury_file(path, spool_id, reason, "")
+        self.put_aside_count += 1
 
     def _time_after(self, delay: float) -> int:
         return int(self._now().timestamp() + delay + 0.999) if delay > 0 else 0

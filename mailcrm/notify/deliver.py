@@ -3,8 +3,9 @@
     claimed (committed) → rendered → bytes recorded (committed) → sent → result recorded (committed)
 
 The attempt and the next one are committed before the peer is called. A crash between the peer's 250 and our commit repeats the mail
-with the same Message-ID and bytes, which is all that SMTP allows. A mail that cannot be rendered waits, is tried five times and
-then failed with its reason; it stops no other. Before a mail leaves the house ``leak`` looks at it once more.
+with the same Message-ID and bytes, which is all that SMTP allows; a database that is away at that moment is waited for. A mail that
+cannot be rendered waits, is tried five times and then failed with its reason; it stops no other. Before a mail leaves the house
+``leak`` looks at it once more.
 """
 
 import logging
@@ -44,6 +45,7 @@ from mailcrm.notify.relay import Answer, Relay, RelaySettings, is_too_large
 from mailcrm.notify.render import Templates
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store
+from mailcrm.store.faults import is_away
 from mailcrm.store.keyring import Keyring
 
 log = logging.getLogger(__name__)
@@ -103,13 +105,17 @@ class Deliverer:
         self._pool = ThreadPoolExecutor(settings.connections, thread_name_prefix="relay")
         self._woken = threading.Event()
         self._is_stopping = False
+        self._has_unsent = (
+            True  # claims of ours that reached no peer: by an earlier process, or before the database went away
+        )
 
     def run(self) -> None:
         """Deliver until ``stop``. What an earlier process of this name had in hand is taken up first."""
-        self._store.write(lambda session: take_back(session, self._settings.process, self._clock()))
         while not self._is_stopping:
             self._woken.clear()
             try:
+                if self._has_unsent:
+                    self._store.write(lambda session: take_back(session, self._settings.process, self._clock()))
                 is_idle = self.run_once() == 0
             except Exception:  # a database away for a moment must not end delivery
                 log.exception("delivery stopped short and goes on")
@@ -134,19 +140,20 @@ class Deliverer:
     def run_once(self) -> int:
         """Make one attempt for up to ``GROUP`` due mails; how many were taken."""
         s = self._settings
+        self._has_unsent = True
         rows = self._store.write(
             lambda session: claim(session, s.process, GROUP, self._clock(), s.patience.give_up_hours)
         )
+        if rows:
+            reached("deliver.claimed")
+        ready = self._rendered(rows) if rows else []
+        self._has_unsent = False
         if not rows:
             return 0
-        reached("deliver.claimed")
-        ready = self._rendered(rows)
         reached("deliver.attempt_recorded")
         answered = list(self._pool.map(self._hand_over, self._shared(ready)))
         reached("deliver.sent")
-        outcomes = [outcome for group in answered for outcome in group]
-        if outcomes:
-            self._store.write(lambda session: self._record(session, outcomes))
+        self._record_all([outcome for group in answered for outcome in group])
         reached("deliver.recorded")
         return len(rows)
 
@@ -160,8 +167,23 @@ class Deliverer:
             return known
         made = [self._made(material) for material in self._material(fresh)]
         reached("deliver.rendered")
-        self._store.write(lambda session: self._record_made(session, made))
-        return known + [_Ready(one.row, one.mail.raw) for one in made if one.mail is not None and not one.fault]
+        stored = self._stored(made)
+        return known + [_Ready(one.row, one.mail.raw) for one in stored if one.mail is not None and not one.fault]
+
+    def _stored(self, made: Sequence["_Made"]) -> list["_Made"]:
+        """All recorded together; if the database refuses, one by one, and only the refused one waits."""
+        try:
+            self._store.write(lambda session: self._record_made(session, made))
+        except Exception as e:
+            if is_away(e):
+                raise
+            if len(made) == 1:
+                log.exception("outbox row %d cannot be stored", made[0].row.id)
+                refused = _Made(made[0].row, None, f"{type(e).__name__}: cannot be stored")
+                self._store.write(lambda session: self._record_made(session, [refused]))
+                return []
+            return [stored for one in made for stored in self._stored([one])]
+        return list(made)
 
     def _material(self, rows: Sequence[Outgoing]) -> Sequence[Material]:
         with self._store.read() as session:
@@ -233,6 +255,33 @@ class Deliverer:
         return sender_of(self._settings.head, row)
 
     # record
+
+    def _record_all(self, outcomes: Sequence["_Outcome"]) -> None:
+        """What the peer took must be written down, or it would be sent again: a database that is away is waited for."""
+        if not outcomes:
+            return
+        while True:
+            try:
+                self._store.write(lambda session: self._record(session, outcomes))
+            except Exception as e:
+                if not is_away(e):
+                    self._record_each(outcomes, e)
+                    return
+                log.warning("what %d mails were answered waits for the database (%s)", len(outcomes), type(e).__name__)
+                if self._is_stopping:
+                    raise
+                self._woken.wait(IDLE_SECONDS)
+                self._woken.clear()
+            else:
+                return
+
+    def _record_each(self, outcomes: Sequence["_Outcome"], cause: Exception) -> None:
+        """One result that cannot be recorded must not keep the others; its own claim ends with its lease."""
+        if len(outcomes) == 1:
+            log.error("the result of outbox row %d cannot be recorded", outcomes[0].row.id, exc_info=cause)
+            return
+        for one in outcomes:
+            self._record_all([one])
 
     def _record(self, session: Session, outcomes: Sequence["_Outcome"]) -> None:
         now = self._clock()
