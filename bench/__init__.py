@@ -1,0 +1,1 @@
+"""How fast the journey is: ``python -m bench`` prints one table."""
