@@ -135,7 +135,7 @@ def test_a_mail_that_quotes_a_note_is_held_and_its_writer_asked(house: House, sm
     house.deliver()
     assert [mail.rcpt_to for mail in smtp_sink.mails] == [("alice@firma.test",)]
     row = house.rows(tables.outbox)[0]
-    assert (row.state, row.bytes, row.params["held"]) == ("held", None, "text of an internal note")
+    assert (row.state, row.bytes, row.params["held"]) == ("held", None, "The mail holds text of an internal note")
 
 
 def test_a_released_mail_leaves_as_it_is(house: House, smtp_sink: SmtpSink) -> None:

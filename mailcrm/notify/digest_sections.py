@@ -99,8 +99,8 @@ def _activities(asking: Asking) -> list[Section]:
     late = [row for row in rows if row.due_on < asking.today]
     today = [row for row in rows if row.due_on >= asking.today]
     return [
-        _section(asking, "overdue", _("Overdue"), late, _activity_item, "/activities?state=overdue", is_late=True),
-        _section(asking, "today", _("Today"), today, _activity_item, "/activities?state=today"),
+        _section(asking, "overdue", _("Overdue"), late, _activity_item, "/activities", is_late=True),
+        _section(asking, "today", _("Today"), today, _activity_item, "/activities"),
     ]
 
 
@@ -154,7 +154,7 @@ def _mentions(asking: Asking) -> list[Section]:
         .limit(_MOST)
     ).all()  # fmt: skip
     title = asking.words.gettext("You were mentioned")
-    return [_section(asking, "mentions", title, rows, _mention_item, "/mentions")]
+    return [_section(asking, "mentions", title, rows, _mention_item, "/")]
 
 
 def _mention_item(asking: Asking, row: _AnyRow) -> Item:
@@ -184,7 +184,7 @@ def _waiting(asking: Asking) -> list[Section]:
         .limit(_MOST)
     ).all()
     title = asking.words.gettext("Customers waiting for your answer")
-    return [_section(asking, "waiting", title, rows, _waiting_item, "/leads?waiting_on=us", is_late=True)]
+    return [_section(asking, "waiting", title, rows, _waiting_item, f"/?owner={asking.reader.id}", is_late=True)]
 
 
 def _waiting_item(asking: Asking, row: _AnyRow) -> Item:
@@ -265,7 +265,7 @@ def _unassigned(asking: Asking) -> list[Section]:
         .limit(_MOST)
     ).all()
     title = asking.words.gettext("New leads nobody owns")
-    return [_section(asking, "unassigned", title, rows, _unassigned_item, "/leads?owner=none")]
+    return [_section(asking, "unassigned", title, rows, _unassigned_item, "/?owner=none")]
 
 
 def _unassigned_item(asking: Asking, row: _AnyRow) -> Item:

@@ -47,7 +47,7 @@ def _team_line(person: _AnyRow, rows: Sequence[_AnyRow], overdue: Mapping[int, i
     values = [format_money(Decimal(round(row.value)), row.currency, words.locale) for row in rows if row.value]
     return TeamLine(
         name=person.name,
-        path=f"/leads?owner={person.id}",
+        path=f"/?owner={person.id}",
         open=sum(row.open for row in rows),
         overdue=overdue.get(person.id, 0),
         waiting=sum(row.waiting for row in rows),

@@ -34,15 +34,17 @@ class Forbidden:
 
 
 def leak(raw: bytes, forbidden: Forbidden) -> str:
-    """In words, the first thing in the mail that must not leave; "" if there is none."""
+    """In words (msgids), the first thing in the mail that must not leave; "" if there is none."""
     said = tuple(_folded(text) for text in _texts(raw))
     known = _folded(forbidden.known_outside)
     checks = (
         _marker(said),
         _token(said, forbidden.own_token),
-        _first("an address of staff", said, forbidden.staff_addresses, known),
+        _first("The mail holds an address of staff", said, forbidden.staff_addresses, known),
         _host(said, forbidden.page_host),
-        _first("a line of the card", said, [line for line in forbidden.card_lines if len(line) >= 12], known),
+        _first(
+            "The mail holds a line of the card", said, [line for line in forbidden.card_lines if len(line) >= 12], known
+        ),
         _note(said, forbidden.notes, known),
     )
     return next((found for found in checks if found), "")
@@ -71,14 +73,14 @@ def _folded(text: str) -> str:
 
 
 def _marker(said: Sequence[str]) -> str:
-    return "the marker of a notice" if any(MARKER.casefold() in text for text in said) else ""
+    return "The mail holds the marker of a notice" if any(MARKER.casefold() in text for text in said) else ""
 
 
 def _token(said: Sequence[str], own: str) -> str:
     for text in said:
         for local, domain in _LOCAL_AT.findall(text):
             if looks_like_token(local) and f"{local}@{domain}".lower() != own.lower():
-                return "a reply address of somebody else"
+                return "The mail holds a reply address of somebody else"
     return ""
 
 
@@ -108,7 +110,7 @@ def _is_inside_word(sign: str) -> bool:
 def _host(said: Sequence[str], host: str) -> str:
     """Our page's host as a link or a name; after an @ it is only a mail domain."""
     pattern = re.compile(rf"(?<![@\w.-]){re.escape(host.casefold())}(?![\w-])")
-    return f"a link to our page: {host}" if host and any(pattern.search(text) for text in said) else ""
+    return f"The mail holds a link to our page: {host}" if host and any(pattern.search(text) for text in said) else ""
 
 
 def _note(said: Sequence[str], notes: Iterable[str], known: str) -> str:
@@ -122,5 +124,5 @@ def _note(said: Sequence[str], notes: Iterable[str], known: str) -> str:
             passages = (folded[i : i + _PASSAGE] for i in range(len(folded) - _PASSAGE + 1))
             is_found = any(passage in windows and passage not in known for passage in passages)
         if is_found:
-            return "text of an internal note"
+            return "The mail holds text of an internal note"
     return ""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mailcrm import reasons
 from mailcrm.i18n import Translator, format_datetime
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.notify.cardtext import lead_url
@@ -117,8 +118,12 @@ def _failed(material: Material, head: Letterhead, words: Translator) -> list[str
 def _held(material: Material, head: Letterhead, words: Translator) -> list[str]:
     _ = words.gettext
     lines = [_("Nothing was sent: this mail waits for your decision on the page, under held mail.")]
-    detail = str(material.row.params.get("detail", ""))
-    return [*lines, detail] if detail else lines
+    reason = reasons.words(reasons.REASONS, str(material.row.params.get("reason", "")))
+    what, colon, which = str(material.row.params.get("detail", "")).partition(": ")  # as ``leak`` words it
+    return [
+        *lines,
+        *(f"{said}." for said in (_(reason) if reason else "", _(what) + colon + which if what else "") if said),
+    ]
 
 
 def _loop(material: Material, head: Letterhead, words: Translator) -> list[str]:
@@ -173,6 +178,8 @@ def heading(material: Material, head: Letterhead, words: Translator, zone: str) 
 def reason_line(material: Material, words: Translator) -> str:
     """Why this person gets the notice."""
     _ = words.gettext
+    if material.row.kind == NoticeKind.HELD:
+        return _("You get this because the mail was sent in your name.")
     return {
         "owner": _("You get this because the lead is yours."),
         "deputy": _("You get this because you stand in for the owner, who is away."),
