@@ -153,7 +153,12 @@ def table(floors: Sequence[Floor], figures: Figures, sizes: Sizes) -> str:
     cores = len(os.sched_getaffinity(0))
     best = cores / (parts + figures.others_cpu)
     rows: list[_Row] = [
-        ("messages a second, SMTP in to notice out", f"{figures.rate:.0f}", f"{best:.0f}", f"{figures.rate / best:.0%}"),
+        (
+            "messages a second, SMTP in to notice out",
+            f"{figures.rate:.0f}",
+            f"{best:.0f}",
+            f"{figures.rate / best:.0%}",
+        ),
         (
             "CPU of the daemon a mail, ms",
             f"{figures.daemon_cpu * 1e3:.2f}",

@@ -47,7 +47,9 @@ def _fill(session: Session, config: Config, now: datetime) -> None:
     teams = [add_team(session, name, "round_robin", None, now).id for name in ("Sales", "Export")]
     for number in range(10):
         locale = "fi" if number % 3 == 0 else "en"
-        new = NewUser(name=f"Seller {number}", address=f"seller{number}@firma.example", role="salesperson", locale=locale)
+        new = NewUser(
+            name=f"Seller {number}", address=f"seller{number}@firma.example", role="salesperson", locale=locale
+        )
         users.append(add_user(session, new, config.mail, None, now).id)
         add_member(session, teams[number % 2], users[-1], True, None, now)
     for local, team_id in zip(("sales", "export"), teams, strict=True):

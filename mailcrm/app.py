@@ -389,6 +389,7 @@ class Daemon:
         config = self.base.config
         listener = socket.socket(socket.AF_INET6 if ":" in config.web.host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio would set it only on sockets it made
         try:
             listener.bind((config.web.host, config.web.port))
         except OSError as e:

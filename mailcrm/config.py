@@ -145,7 +145,6 @@ class Routing(_Section):
     subject_days: Days = 30
     won_days: Days = 30
     wake_days: Days = 90
-    triage_days: Days = 30
     unanswered_hours: Count = 24
 
 
