@@ -24,6 +24,7 @@ from mailcrm.mail import Door, Envelope, ParsedMail, Verdict
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Entry, KeptRaw, Places, process_one, understand
+from mailcrm.process import utc_now
 from mailcrm.store.engine import Session
 
 BATCH = 25
@@ -55,8 +56,8 @@ def listener_main(line: "Connection[Any, Any]", config: Config) -> None:
 
 
 async def _listen(line: "Connection[Any, Any]", config: Config) -> None:
-    spool = _Nowhere(config.data_dir / "nowhere", "bench", app.utc_now)
-    server = await start_smtp(app.smtp_settings(config), spool, lambda _: True, lambda _: True, app.utc_now)
+    spool = _Nowhere(config.data_dir / "nowhere", "bench", utc_now)
+    server = await start_smtp(app.smtp_settings(config), spool, lambda _: True, lambda _: True, utc_now)
     line.send(server.sockets[0].getsockname()[:2])
     await asyncio.to_thread(list, questions(line))
     server.close()

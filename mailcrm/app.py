@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import uvicorn
@@ -39,6 +39,7 @@ from mailcrm.notify import digest
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Places, Worker
+from mailcrm.process import node_name, process_name, utc_now
 from mailcrm.reader import Reader
 from mailcrm.rules import rules_of
 from mailcrm.schedule import Job, start
@@ -56,18 +57,6 @@ ROLES = ("smtp", "imap", "work", "deliver", "schedule", "web")
 _BATCH_SECONDS = 1.0
 _STOP_SECONDS = 10.0
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "fuse.sshfs"})
-
-
-def quiet_noise() -> None:
-    """Libraries that log what a stranger's mail holds, or every tick, say only what matters."""
-    for name in ("apscheduler", "mail.log", "uvicorn", "asyncio", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for name in ("mailparser", "flufl.bounce"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 # --- what everything stands on ------------------------------------------------------------------------------------------
@@ -110,16 +99,6 @@ def foundation(config: Config, now: Callable[[], datetime] = utc_now) -> Iterato
     finally:
         spool.close()
         store.close()
-
-
-def process_name() -> str:
-    """Names this process in the spool: unique on this machine while it lives."""
-    return f"{socket.gethostname()[:30]}-{os.getpid()}"
-
-
-def node_name() -> str:
-    """Names this machine: the same after a restart."""
-    return socket.gethostname()[:50]
 
 
 @contextmanager

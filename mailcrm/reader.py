@@ -3,7 +3,6 @@
 A mail that takes a process down is found by reading those it was with one by one; only the culprit fails.
 """
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -15,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import Envelope, ParsedMail, Verdict
+from mailcrm.process import quiet_noise
 
 Understood = tuple[ParsedMail, Verdict]
 _SECONDS = 60.0  # for one mail; far more than the largest takes
@@ -101,8 +101,7 @@ def _warm_up() -> None:
     """Leave interrupts from the keyboard to the parent, keep what mails hold out of the log, and end with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    for name in ("mailparser", "flufl.bounce"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    quiet_noise()
 
 
 def _end_with_parent() -> None:

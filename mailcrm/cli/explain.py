@@ -11,13 +11,13 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailcrm.app import quiet_noise, utc_now
 from mailcrm.cli.main import Context
 from mailcrm.config import Config
 from mailcrm.decide import decide
 from mailcrm.ingest.envelope import envelope_from_headers
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import Address, ConfigError, Door, Envelope, Forwarded, MailKind, ParsedMail, Verdict
+from mailcrm.process import quiet_noise, utc_now
 from mailcrm.rules import rules_of
 from mailcrm.store.engine import Store
 from mailcrm.store.keyring import Keyring, load_or_make

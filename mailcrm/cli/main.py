@@ -90,6 +90,7 @@ _given: list[str] = []
 
 def main() -> None:
     """Run the command; every foreseen fault is said in a sentence and ends with a number an MTA understands."""
+    os.umask(0o077)  # whatever a command writes is this user's alone
     sys.exit(run(sys.argv[1:]))
 
 

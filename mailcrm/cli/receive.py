@@ -5,10 +5,10 @@ import sys
 import click
 
 from mailcrm.address import address_key
-from mailcrm.app import process_name, utc_now
 from mailcrm.cli.main import Context
 from mailcrm.ingest.spool import Spool
 from mailcrm.mail import ConfigError, Door, Envelope, Permanent, Temporary
+from mailcrm.process import process_name, utc_now
 
 _EX_TEMPFAIL = 75
 

@@ -10,6 +10,7 @@ from mailcrm import app
 from mailcrm.cli.control import serve_control
 from mailcrm.cli.main import Context
 from mailcrm.mail import ConfigError, Temporary
+from mailcrm.process import quiet_noise
 
 
 @click.command()
@@ -59,7 +60,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
-    app.quiet_noise()
+    quiet_noise()
 
 
 @click.command()

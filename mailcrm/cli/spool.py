@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from mailcrm.app import process_name, utc_now
 from mailcrm.cli.main import Context
 from mailcrm.crm.done import NotFound
 from mailcrm.ingest.spool import Spool
+from mailcrm.process import process_name, utc_now
 
 
 def _open(context: Context) -> Spool:
