@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import OperationalError
 
 from mailcrm import crash
 from mailcrm.address import address_key, read_token
@@ -25,12 +24,12 @@ from mailcrm.apply import Arrival, apply, join_teams, move_to_lead
 from mailcrm.decide import decide
 from mailcrm.ingest.spool import Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
-from mailcrm.mail import AuthorKind, Envelope, Event, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
+from mailcrm.mail import AuthorKind, Envelope, Event, Facts, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
 from mailcrm.notify import outbox
 from mailcrm.reader import Reader
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
-from mailcrm.store.engine import Session, Store, insert_row
+from mailcrm.store.engine import Session, Store, insert_row, is_away
 from mailcrm.store.keyring import Keyring
 from mailcrm.store.tables import inbound
 from mailcrm.store.tables import raw as raw_table
@@ -122,11 +121,19 @@ def _decide_again(session: Session, arrival: Arrival, places: Places, now: datet
     again = replace(arrival, facts=facts, route=route, inbound_id=past.inbound_id)
     if past.reason in _OPEN_QUESTIONS and route.kind not in (RouteKind.HOLD, RouteKind.TRIAGE, RouteKind.QUIET):
         return apply(session, _with_first_raw(session, again), now)
-    if past.route in _ON_A_LEAD and route.kind is RouteKind.APPEND and facts.tokens and route.lead_id is not None:
+    if past.route in _ON_A_LEAD and _is_moved(route, facts) and route.lead_id is not None:
         return move_to_lead(session, past.inbound_id, route.lead_id, now)
     if past.route == RouteKind.NEW_LEAD and route.kind is RouteKind.NEW_LEAD:
         return join_teams(session, again, past.inbound_id, now)
     return ()
+
+
+def _is_moved(route: Route, facts: Facts) -> bool:
+    """Whether a token that came with a copy names the mail's true lead: only one on which its writer is known.
+
+    Who has somebody else's mail could otherwise send it to their own lead, and be answered with it.
+    """
+    return route.kind is RouteKind.APPEND and bool(facts.tokens) and not route.is_unconfirmed
 
 
 def _recipients_of_all(arrival: Arrival) -> tuple[str, ...]:
@@ -234,9 +241,9 @@ class Worker:
             try:
                 with session.begin_nested():
                     process_one(session, item.entry, item.mail, item.verdict, self.places, self.now())
-            except OperationalError:
-                raise  # the database, not the mail: the whole batch is tried again
             except Exception as e:  # noqa: BLE001 -- the worker loop: its savepoint is rolled back, the others stay
+                if is_away(e):
+                    raise  # the database, not the mail: the whole batch is tried again
                 failed.append((item, e))
         crash.reached("work.before_commit")
         return failed
@@ -256,7 +263,7 @@ class Worker:
     def _failed(self, spooled: SpoolEntry, error: Exception) -> None:
         text = "".join(traceback.format_exception(error))
         delay = retry_delay(spooled.attempts)
-        if isinstance(error, OperationalError):
+        if is_away(error):
             self.spool.put_back(spooled, 5.0)
             log.warning("%s waits: the database does not answer (%s)", spooled.id, type(error).__name__)
         elif delay is not None:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Insert, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
 Session = Connection
@@ -28,6 +29,27 @@ def insert_row(session: Session, statement: Insert, row: Mapping[str, Any]) -> i
     key = session.execute(statement, row).inserted_primary_key
     assert key is not None  # every table with an id answers it
     return int(key[0])
+
+
+# SQLite result codes that speak of the file or of other connections: busy, locked, no memory, read-only, interrupted, input or
+# output, corrupt, full, cannot open, protocol. SQLSTATE classes likewise: connection, rollback for others' sake, resources,
+# not now, operator, system.
+_SQLITE_AWAY = frozenset({5, 6, 7, 8, 9, 10, 11, 13, 14, 15})
+_POSTGRES_AWAY = ("08", "40", "53", "55", "57", "58")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database could not answer anybody; False where this very statement is at fault.
+
+    Both come as OperationalError: a full disk, and a value that is too long for an index.
+    """
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in _SQLITE_AWAY
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state is None or state.startswith(_POSTGRES_AWAY)
 
 
 class Store:

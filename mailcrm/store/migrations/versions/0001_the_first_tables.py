@@ -366,6 +366,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_lead_tag_tag_id"), ["tag_id"], unique=False)
 
     op.create_table(
+        "moved_lead",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("to_lead_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["to_lead_id"], ["lead.id"], name=op.f("fk_moved_lead_to_lead_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_moved_lead")),
+    )
+    with op.batch_alter_table("moved_lead", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_moved_lead_to_lead_id"), ["to_lead_id"], unique=False)
+
+    op.create_table(
         "participant",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("lead_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
