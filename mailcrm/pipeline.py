@@ -26,7 +26,7 @@ from mailcrm.apply import Arrival, apply, join_teams, move_to_lead
 from mailcrm.decide import decide
 from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
-from mailcrm.mail import AuthorKind, Door, Envelope, Event, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
+from mailcrm.mail import AuthorKind, Door, Envelope, Event, Facts, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
 from mailcrm.notify import outbox
 from mailcrm.reader import Reader
 from mailcrm.rules import Rules
@@ -125,11 +125,19 @@ def _decide_again(session: Session, arrival: Arrival, places: Places, now: datet
     again = replace(arrival, facts=facts, route=route, inbound_id=past.inbound_id)
     if past.reason in _OPEN_QUESTIONS and route.kind not in (RouteKind.HOLD, RouteKind.TRIAGE, RouteKind.QUIET):
         return apply(session, _with_first_raw(session, again), now)
-    if past.route in _ON_A_LEAD and route.kind is RouteKind.APPEND and facts.tokens and route.lead_id is not None:
+    if past.route in _ON_A_LEAD and _is_moved(route, facts) and route.lead_id is not None:
         return move_to_lead(session, past.inbound_id, route.lead_id, now)
     if past.route == RouteKind.NEW_LEAD and route.kind is RouteKind.NEW_LEAD:
         return join_teams(session, again, past.inbound_id, now)
     return ()
+
+
+def _is_moved(route: Route, facts: Facts) -> bool:
+    """Whether a token that came with a copy names the mail's true lead: only one on which its writer is known.
+
+    Who has somebody else's mail could otherwise send it to their own lead, and be answered with it.
+    """
+    return route.kind is RouteKind.APPEND and bool(facts.tokens) and not route.is_unconfirmed
 
 
 def _recipients_of_all(arrival: Arrival) -> tuple[str, ...]:

@@ -74,7 +74,11 @@ def test_the_owners_reply_that_comes_twice_leaves_once(house: House) -> None:
 
 
 def test_a_mailing_lists_variant_of_a_mail_is_folded_and_tells_nobody(house: House) -> None:
-    made = mail(CAROL, SALES, "Pump", "What does a pump cost? We need one for our cellar before the winter comes.")
+    asked = (
+        "What does a pump cost? We need one for our cellar before the winter comes and the ground is frozen too hard for "
+        "anybody to dig there."
+    )
+    made = mail(CAROL, SALES, "Pump", asked)
     house.receive(made)
     footer = "\n_______________\nsales mailing list\n"
     variant = mail(CAROL, SALES, "[sales] Pump", made.get_content() + footer, message_id=str(made["Message-ID"]))
