@@ -26,7 +26,7 @@ from typing import Any
 
 from mailcrm import app, crash
 from tests.daemon_child import DIED, poison
-from tests.daemon_house import Clock, House, furnish, house_config, proven
+from tests.daemon_house import Clock, House, furnished_database, house_config, proven
 from tests.servers import wait_until
 from tests.smtp_peer import SmtpSink
 
@@ -209,11 +209,9 @@ def mortal_house(forge: Forge, sink: SmtpSink, database: str = "", **sections: A
             shutil.copytree(_furnished_folder(), data_dir)
         config = house_config(data_dir, sink.port, database, **sections)
         if database:
-            app.migrate(config)
+            furnished_database(data_dir, database)
         clock = Clock()
         with app.foundation(config, clock) as base:
-            if database:
-                base.store.write(lambda session: furnish(session, config, clock()))
             made = MortalHouse(House(config, sink, clock, base, app.Listening()), forge, database, sections)
             try:
                 yield made
@@ -229,11 +227,8 @@ def _furnished_folder() -> Path:
     """A data folder on SQLite with people and aliases, made once and copied."""
     if not _furnished:
         _furnished.append(tempfile.TemporaryDirectory(prefix="mailcrm-furnished-"))
-        config = house_config(Path(_furnished[0].name) / "data", 1)
-        app.migrate(config)
-        with app.foundation(config) as base:
-            base.store.write(lambda session: furnish(session, config, datetime.now(UTC)))
-    return Path(_furnished[0].name) / "data"
+        furnished_database(Path(_furnished[0].name))
+    return Path(_furnished[0].name)
 
 
 # --- in the process that forks ------------------------------------------------------------------------------------------
