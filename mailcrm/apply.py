@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, exists, insert, or_, select, update
+from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
 
 from mailcrm.address import address_key
 from mailcrm.crm.chatter import NewMessage, add_event, add_mentions, add_message
@@ -225,6 +225,8 @@ def count_copy(session: Session, arrival: Arrival) -> None:
         "author_proof": arrival.facts.author.proof[:200],
     }
     session.execute(insert(inbound_copy), copy)
+    # Buried, placed meanwhile by another copy, replayed: the row that showed it as buried has served.
+    session.execute(delete(inbound).where(inbound.c.spool_id == arrival.spool_id, inbound.c.state == "buried"))
 
 
 # --- handlers -----------------------------------------------------------------------------------------------------------

@@ -285,7 +285,7 @@ class Worker:
             self.spool.retry(spooled, delay)
             log.warning("%s failed (%s), tried again in %.0f s", spooled.id, type(error).__name__, delay)
         else:
-            self._bury(spooled, f"{type(error).__name__}: {error}"[:300], text)
+            self._bury(spooled, _in_words(error), text)
 
     def _put_back(self, spooled: Sequence[SpoolEntry], error: Exception) -> None:
         for one in spooled:
@@ -309,11 +309,18 @@ class Worker:
             return
         put_aside = self.spool.buried()
         try:
-            self.store.write(lambda session: write_missing_buried(session, put_aside, self.now()))
+            if put_aside:
+                self.store.write(lambda session: write_missing_buried(session, put_aside, self.now()))
         except SQLAlchemyError as e:
             log.warning("what was put aside cannot be shown yet (%s)", type(e).__name__)
             return
         self._shown_count = count
+
+
+def _in_words(error: Exception) -> str:
+    """Without the statement and its values, which SQLAlchemy adds: they hold what the mail holds, and this goes to the log."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(error).__name__}: {str(cause).partition(chr(10))[0]}"[:300]
 
 
 def _kept(raw: bytes) -> KeptRaw:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -105,7 +106,7 @@ def make_house(
     """`make_house(**sections)` starts a daemon with its own sink; the test runs once on each kind of database."""
     with ExitStack() as running:
 
-        def make(**sections: dict[str, object]) -> House:
+        def make(**sections: Any) -> House:
             if request.param == "sqlite":
                 shutil.copytree(request.getfixturevalue("_furnished_folder"), tmp_path / "house")
                 url = ""

@@ -228,9 +228,9 @@ def furnish(session: Session, config: Config, now: datetime) -> dict[str, int]:
     return people
 
 
-def house_config(data_dir: Path, sink_port: int, database: str = "", **sections: dict[str, Any]) -> Config:
+def house_config(data_dir: Path, sink_port: int, database: str = "", **sections: Any) -> Config:
     """The configuration of a house; ``sections`` are merged in."""
-    made: dict[str, dict[str, Any]] = {
+    made: dict[str, Any] = {
         "company": {"name": "Firma", "locale": "en"},
         "storage": {"data_dir": str(data_dir), "database": database},
         "mail": {"domains": [DOMAIN]},
@@ -241,13 +241,13 @@ def house_config(data_dir: Path, sink_port: int, database: str = "", **sections:
         "ingest": {"processes": 0},
     }
     for name, section in sections.items():
-        made[name] = {**made.get(name, {}), **section}
+        made[name] = {**made.get(name, {}), **section} if isinstance(section, dict) else section
     return from_mapping(made, data_dir)
 
 
 @contextmanager
 def running_house(
-    data_dir: Path, sink: SmtpSink, database: str = "", clock: Clock | None = None, **sections: dict[str, Any]
+    data_dir: Path, sink: SmtpSink, database: str = "", clock: Clock | None = None, **sections: Any
 ) -> Iterator[House]:
     """Start everything; at the end, stop it and wait. A folder that was furnished before is used as it is."""
     config = house_config(data_dir, sink.port, database, **sections)

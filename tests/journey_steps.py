@@ -29,7 +29,9 @@ CAROL_AT, MALLORY_AT = "carol@acme.example", "mallory@evil.example"
 STAFF = (ALICE_AT, BOB_AT, ERIN_AT, MONA_AT, OTTO_AT)
 
 
-def carol_writes(house: House, subject: str = "Pump for our cellar", text: str = "What does a pump cost?") -> CaughtMail:
+def carol_writes(
+    house: House, subject: str = "Pump for our cellar", text: str = "What does a pump cost?"
+) -> CaughtMail:
     """Carol's first mail opens a lead, and Alice, whose turn it is, gets the notice."""
     house.receive(mail(CAROL, SALES, subject, text))
     return house.notice(ALICE_AT)

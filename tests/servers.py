@@ -178,6 +178,15 @@ class Postgres:
     def drop_database(self, name: str) -> None:
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def shut(self, name: str) -> None:
+        """Nobody reaches this database until `open`; who is connected is cut off."""
+        self._execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+        ended = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
+        self._execute(ended.format(sql.Literal(name)))
+
+    def open(self, name: str) -> None:
+        self._execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
+
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(
             host=LOOPBACK, port=self.port, user="postgres", dbname="postgres", autocommit=True, connect_timeout=10

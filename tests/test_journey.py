@@ -206,4 +206,3 @@ def test_addresses_of_the_notice_are_where_its_first_lines_say(house: House) -> 
     assert "Your reply goes to Carol Customer" in plain(notice)
     assert reply_address(notice) != note_address(notice)
     assert CAROL_AT not in str([notice.parsed()[name] for name in ("From", "To", "Cc", "Reply-To")])
-
