@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, text
+from sqlalchemy import BindParameter, Row, and_, bindparam, func, literal, or_, select, text
 
 from mailcrm.address import (
     TokenClaim,
@@ -69,6 +69,8 @@ from mailcrm.threading.references import ids_to_look_up, ref_hits
 from mailcrm.threading.similar import is_mostly_same
 
 _HOURS_2 = timedelta(hours=2)
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _ADMIN_LOCAL_PARTS = frozenset({"postmaster", "abuse", "hostmaster", "mailer-daemon"})
 
 
@@ -190,6 +192,7 @@ _OUTBOX = (
         message.c.author_address,
     )
     .outerjoin(message, message.c.id == outbox.c.message_row_id)
+    .where(outbox.c.id.in_(_IDS))
     .order_by(outbox.c.id)
 )
 
@@ -198,7 +201,7 @@ def outbox_rows(session: Session, ids: set[int]) -> "OutboxRows":
     """The outbox rows that addresses name, with where their message lies now."""
     if not ids:
         return {}
-    return {row.id: row for row in session.execute(_OUTBOX.where(outbox.c.id.in_(sorted(ids))))}
+    return {row.id: row for row in session.execute(_OUTBOX, {"ids": sorted(ids)})}
 
 
 def _token_hits(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> tuple[TokenHit, ...]:
@@ -237,14 +240,16 @@ def _return_path_hit(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> Tok
     return None
 
 
+_BY_MESSAGE_ID = select(outbox.c.id, outbox.c.lead_id).where(outbox.c.message_id == bindparam("message_id")).limit(1)
+
+
 def _is_own_mail(session: Session, mail: ParsedMail, rows: OutboxRows, keyring: Keyring) -> bool:
     """Whether the mail carries our signed marker; a mail that bears one of our Message-IDs carries it too."""
     marked = read_marker(mail.marker)
     row = rows.get(marked) if marked is not None else None
     if row is not None and verify_marker(mail.marker, row.reply_nonce, keyring.keys):
         return True
-    ours = select(outbox.c.id).where(outbox.c.message_id == mail.message_id)
-    return mail.has_message_id and session.execute(ours.limit(1)).first() is not None
+    return mail.has_message_id and session.execute(_BY_MESSAGE_ID, {"message_id": mail.message_id}).first() is not None
 
 
 def _reported(session: Session, verdict: Verdict, return_path: TokenHit | None) -> tuple[int | None, int | None]:
@@ -253,22 +258,25 @@ def _reported(session: Session, verdict: Verdict, return_path: TokenHit | None) 
         return return_path.outbox_id, return_path.lead_id
     if verdict.report is None or not verdict.report.original_message_id:
         return None, None
-    found = select(outbox.c.id, outbox.c.lead_id).where(outbox.c.message_id == verdict.report.original_message_id)
-    row = session.execute(found).first()
+    row = session.execute(_BY_MESSAGE_ID, {"message_id": verdict.report.original_message_id}).first()
     return (row.id, row.lead_id) if row else (None, None)
 
 
 # --- who wrote it -------------------------------------------------------------------------------------------------------
 
 
+_STAFF = (
+    select(user_address.c.key, user_address.c.user_id, user.c.is_active)
+    .join(user, user.c.id == user_address.c.user_id)
+    .where(user_address.c.key.in_(_KEYS))
+)
+
+
 def staff_addresses(session: Session, mail: ParsedMail, envelope: Envelope) -> dict[str, StaffAddress]:
     """Users' addresses among those the mail names."""
     named = [a.address for a in (mail.from_, mail.sender, *mail.reply_to, *mail.to, *mail.cc) if a]
     keys = {address_key(a) for a in (*named, envelope.mail_from)} - {""}
-    statement = select(user_address.c.key, user_address.c.user_id, user.c.is_active).join(
-        user, user.c.id == user_address.c.user_id
-    )
-    rows = session.execute(statement.where(user_address.c.key.in_(sorted(keys)[:500])))
+    rows = session.execute(_STAFF, {"keys": sorted(keys)[:500]})
     return {row.key: StaffAddress(row.key, row.user_id, row.is_active) for row in rows}
 
 
@@ -301,12 +309,18 @@ def _outsiders(mail: ParsedMail, staff: Mapping[str, StaffAddress], rules: Rules
 # --- the same mail before -----------------------------------------------------------------------------------------------
 
 
+_SAME_CONTENT = inbound.c.content_key == bindparam("content_key")
+_SAME_ID = and_(inbound.c.message_id == bindparam("message_id"), inbound.c.from_key == bindparam("from_key"))
+_PAST_BY_CONTENT = select(inbound).where(_SAME_CONTENT).order_by(inbound.c.id)
+_PAST_BY_CONTENT_OR_ID = select(inbound).where(or_(_SAME_CONTENT, _SAME_ID)).order_by(inbound.c.id)
+
+
 def past_of(session: Session, mail: ParsedMail, author_key: str) -> Past | None:
     """The row with this content, else one with the same Message-ID and writer."""
-    same: ColumnElement[bool] = inbound.c.content_key == mail.content_key
+    same = {"content_key": mail.content_key}
     if mail.has_message_id:
-        same = or_(same, and_(inbound.c.message_id == mail.message_id[:1000], inbound.c.from_key == author_key))
-    rows = session.execute(select(inbound).where(same).order_by(inbound.c.id)).all()
+        same |= {"message_id": mail.message_id[:1000], "from_key": author_key}
+    rows = session.execute(_PAST_BY_CONTENT_OR_ID if mail.has_message_id else _PAST_BY_CONTENT, same).all()
     row = next((r for r in rows if r.content_key == mail.content_key), rows[0] if rows else None)
     if row is None or row.state == "buried":
         return None
@@ -343,30 +357,46 @@ def _proven_recipients(session: Session, inbound_id: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for (rcpt_to,) in session.execute(proven) for address in rcpt_to))
 
 
+_RECENT = (
+    select(inbound.c.received_at, inbound.c.lead_id, inbound.c.is_new_lead, inbound.c.text_key)
+    .where(inbound.c.from_key == bindparam("from_key"), inbound.c.received_at > bindparam("since"))
+    .order_by(inbound.c.received_at.desc())
+    .limit(200)
+)
+
+
 def recent_of(session: Session, author_key: str, now: datetime) -> tuple[Recent, ...]:
     """What this writer sent within two hours (index ix_inbound_from_at)."""
-    statement = (
-        select(inbound.c.received_at, inbound.c.lead_id, inbound.c.is_new_lead, inbound.c.text_key)
-        .where(inbound.c.from_key == author_key, inbound.c.received_at > now - _HOURS_2)
-        .order_by(inbound.c.received_at.desc())
-        .limit(200)
+    return tuple(Recent(*row) for row in session.execute(_RECENT, {"from_key": author_key, "since": now - _HOURS_2}))
+
+
+_RECENT_OF_DOMAIN = select(func.count()).select_from(
+    select(literal(1))
+    .where(
+        inbound.c.from_domain == bindparam("domain"), inbound.c.received_at > bindparam("since"), inbound.c.is_new_lead
     )
-    return tuple(Recent(*row) for row in session.execute(statement))
+    .limit(bindparam("most"))
+    .subquery()
+)
 
 
 def _domain_new_leads(session: Session, author_key: str, limit: int, now: datetime) -> int:
     domain = author_key.rpartition("@")[2]
     if not domain or is_free_mail(domain):
         return 0
-    recent = (
-        select(literal(1))
-        .where(inbound.c.from_domain == domain, inbound.c.received_at > now - _HOURS_2, inbound.c.is_new_lead)
-        .limit(limit)
-    )
-    return session.execute(select(func.count()).select_from(recent.subquery())).scalar_one()
+    binds = {"domain": domain, "since": now - _HOURS_2, "most": limit}
+    return session.execute(_RECENT_OF_DOMAIN, binds).scalar_one()
 
 
 # --- references ---------------------------------------------------------------------------------------------------------
+
+
+_REFERENCES = (
+    select(message_ref.c.ref, message_ref.c.kind, func.coalesce(message.c.lead_id, message_ref.c.lead_id))
+    .outerjoin(message, message.c.id == message_ref.c.message_id)
+    .where(message_ref.c.ref.in_(bindparam("refs", expanding=True)))
+    .order_by(message_ref.c.id.desc())
+)
 
 
 def references(session: Session, mail: ParsedMail) -> tuple[RefHit, ...]:
@@ -375,15 +405,8 @@ def references(session: Session, mail: ParsedMail) -> tuple[RefHit, ...]:
     wanted = ids_to_look_up(own_id, mail.mentioned_ids)
     if not wanted:
         return ()
-    lead_id = func.coalesce(message.c.lead_id, message_ref.c.lead_id)
-    statement = (
-        select(message_ref.c.ref, message_ref.c.kind, lead_id)
-        .outerjoin(message, message.c.id == message_ref.c.message_id)
-        .where(message_ref.c.ref.in_(wanted))
-        .order_by(message_ref.c.id.desc())
-    )
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for ref, kind, found_lead_id in session.execute(statement):
+    for ref, kind, found_lead_id in session.execute(_REFERENCES, {"refs": wanted}):
         found[ref].append((kind, found_lead_id))
     return ref_hits(wanted, own_id, found)
 
@@ -425,21 +448,17 @@ def _plus_alias(key: str) -> str:
     return f"{local.partition('+')[0]}@{domain}"
 
 
+_ALIASES = select(
+    alias.c.key, alias.c.team_id, alias.c.owner_id, alias.c.source, alias.c.medium, alias.c.campaign, alias.c.tags
+).where(alias.c.key.in_(_KEYS))
+
+
 def aliases_of(session: Session, keys: Sequence[str]) -> tuple[AliasFacts, ...]:
     """The aliases among ``keys``, in their order; sub-addresses (``sales+x@``) count as their alias."""
     wanted = list(dict.fromkeys(name for k in keys for name in (k, _plus_alias(k))))
     if not wanted:
         return ()
-    columns = (
-        alias.c.key,
-        alias.c.team_id,
-        alias.c.owner_id,
-        alias.c.source,
-        alias.c.medium,
-        alias.c.campaign,
-        alias.c.tags,
-    )
-    rows = {r.key: r for r in session.execute(select(*columns).where(alias.c.key.in_(wanted[:500])))}
+    rows = {r.key: r for r in session.execute(_ALIASES, {"keys": wanted[:500]})}
     return tuple(AliasFacts(*rows[k][:6], tags=tuple(rows[k].tags)) for k in wanted if k in rows)
 
 
@@ -477,18 +496,23 @@ def _may_be_continued(facts: Facts) -> bool:
     return facts.author.kind is AuthorKind.OUTSIDER
 
 
+_firm = partner.alias("firm")
+_PARTNER = (
+    select(partner.c.id, partner.c.relation, partner.c.owner_id, partner.c.company_id, _firm.c.owner_id)
+    .select_from(partner_address)
+    .join(partner, partner.c.id == partner_address.c.partner_id)
+    .outerjoin(_firm, _firm.c.id == partner.c.company_id)
+    .where(partner_address.c.key == bindparam("key"))
+)
+
+
 def partner_of(session: Session, key: str) -> PartnerFacts | None:
     """The partner with this address, and their company's owner."""
-    firm = partner.alias("firm")
-    statement = (
-        select(partner.c.id, partner.c.relation, partner.c.owner_id, partner.c.company_id, firm.c.owner_id)
-        .select_from(partner_address)
-        .join(partner, partner.c.id == partner_address.c.partner_id)
-        .outerjoin(firm, firm.c.id == partner.c.company_id)
-        .where(partner_address.c.key == key)
-    )
-    row = session.execute(statement).first()
+    row = session.execute(_PARTNER, {"key": key}).first()
     return PartnerFacts(*row) if row else None
+
+
+_COMPANY = select(partner.c.id, partner.c.owner_id).where(partner.c.domain == bindparam("domain"))
 
 
 def company_of(session: Session, key: str) -> CompanyFacts | None:
@@ -496,8 +520,21 @@ def company_of(session: Session, key: str) -> CompanyFacts | None:
     domain = key.rpartition("@")[2]
     if not domain or is_free_mail(domain):
         return None
-    row = session.execute(select(partner.c.id, partner.c.owner_id).where(partner.c.domain == domain)).first()
+    row = session.execute(_COMPANY, {"domain": domain}).first()
     return CompanyFacts(*row) if row else None
+
+
+_SUBJECT_LEAD = (
+    select(lead.c.id)
+    .where(
+        lead.c.partner_id == bindparam("partner"),
+        lead.c.base_subject == bindparam("base_subject"),
+        lead.c.outcome.is_(None),
+        lead.c.last_message_at > bindparam("since"),
+    )
+    .order_by(lead.c.id.desc())
+    .limit(1)
+)
 
 
 def _subject_lead(
@@ -506,18 +543,8 @@ def _subject_lead(
     """The person's latest open lead with the same base subject and a message not too old."""
     if known is None or not mail.has_reply_prefix or not mail.base_subject:
         return None
-    statement = (
-        select(lead.c.id)
-        .where(
-            lead.c.partner_id == known.id,
-            lead.c.base_subject == mail.base_subject[:500],
-            lead.c.outcome.is_(None),
-            lead.c.last_message_at > now - rules.subject_age,
-        )
-        .order_by(lead.c.id.desc())
-        .limit(1)
-    )
-    return session.execute(statement).scalar()
+    binds = {"partner": known.id, "base_subject": mail.base_subject[:500], "since": now - rules.subject_age}
+    return session.execute(_SUBJECT_LEAD, binds).scalar()
 
 
 def _with_owner_chain(session: Session, facts: Facts, now: datetime) -> Facts:
@@ -535,16 +562,21 @@ def _with_owner_chain(session: Session, facts: Facts, now: datetime) -> Facts:
     return _with_team(session, facts, team_id, now) if team_id is not None else facts
 
 
+_COMPANY_LEAD_OWNER = (
+    select(lead.c.owner_id)
+    .where(lead.c.company_id == bindparam("company"), lead.c.outcome.is_(None), lead.c.owner_id.is_not(None))
+    .order_by(lead.c.id.desc())
+    .limit(1)
+)
+
+
 def _company_lead_owner(session: Session, company_id: int | None) -> int | None:
     if company_id is None:
         return None
-    statement = (
-        select(lead.c.owner_id)
-        .where(lead.c.company_id == company_id, lead.c.outcome.is_(None), lead.c.owner_id.is_not(None))
-        .order_by(lead.c.id.desc())
-        .limit(1)
-    )
-    return session.execute(statement).scalar()
+    return session.execute(_COMPANY_LEAD_OWNER, {"company": company_id}).scalar()
+
+
+_INACTIVE = select(user.c.id).where(user.c.id.in_(_IDS), or_(~user.c.is_active, user.c.role == "colleague"))
 
 
 def inactive_users(session: Session, ids: Iterable[int | None]) -> frozenset[int]:
@@ -552,36 +584,37 @@ def inactive_users(session: Session, ids: Iterable[int | None]) -> frozenset[int
     wanted = [i for i in ids if i is not None]
     if not wanted:
         return frozenset()
-    statement = select(user.c.id).where(user.c.id.in_(wanted), or_(~user.c.is_active, user.c.role == "colleague"))
-    return frozenset(session.execute(statement).scalars())
+    return frozenset(session.execute(_INACTIVE, {"ids": wanted}).scalars())
+
+
+_TEAM = select(team.c.rule, team.c.rotation_user_id).where(team.c.id == bindparam("team")).with_for_update()
+_open_leads = (
+    select(func.count())
+    .select_from(lead)
+    .where(lead.c.owner_id == user.c.id, lead.c.outcome.is_(None))
+    .scalar_subquery()
+)
+_MEMBERS = (
+    select(user.c.id, user.c.absent_until)
+    .join(team_member, team_member.c.user_id == user.c.id)
+    .where(
+        team_member.c.team_id == bindparam("team"),
+        team_member.c.takes_leads,
+        user.c.is_active,
+        user.c.role != "colleague",
+    )
+    .order_by(user.c.id)
+)
+_WITHOUT_LOAD, _WITH_LOAD = _MEMBERS.add_columns(literal(0)), _MEMBERS.add_columns(_open_leads)
 
 
 def _with_team(session: Session, facts: Facts, team_id: int, now: datetime) -> Facts:
     """The team's rule, its rotation pointer (locked) and who is present."""
-    row = session.execute(
-        select(team.c.rule, team.c.rotation_user_id).where(team.c.id == team_id).with_for_update()
-    ).one()
-    open_count = (
-        select(func.count())
-        .select_from(lead)
-        .where(lead.c.owner_id == user.c.id, lead.c.outcome.is_(None))
-        .scalar_subquery()
-    )
-    count = open_count if row.rule == "least_loaded" else literal(0)
-    statement = (
-        select(user.c.id, user.c.absent_until, count)
-        .join(team_member, team_member.c.user_id == user.c.id)
-        .where(
-            team_member.c.team_id == team_id,
-            team_member.c.takes_leads,
-            user.c.is_active,
-            user.c.role != "colleague",
-        )
-        .order_by(user.c.id)
-    )
+    row = session.execute(_TEAM, {"team": team_id}).one()
+    statement = _WITH_LOAD if row.rule == "least_loaded" else _WITHOUT_LOAD
     members = tuple(
         Member(user_id, absent_until is None or absent_until <= now, open_leads)
-        for user_id, absent_until, open_leads in session.execute(statement)
+        for user_id, absent_until, open_leads in session.execute(statement, {"team": team_id})
     )
     return replace(facts, members=members, rotation_user_id=row.rotation_user_id, team_rule=row.rule)
 
@@ -609,16 +642,25 @@ def _with_leads(session: Session, facts: Facts, author_key: str) -> Facts:
     )
 
 
+_LEADS = (
+    select(lead, stage.c.kind.label("stage_kind"), _firm.c.domain.label("company_domain"))
+    .join(stage, stage.c.id == lead.c.stage_id)
+    .outerjoin(_firm, _firm.c.id == lead.c.company_id)
+    .where(lead.c.id.in_(_IDS))
+)
+_PARTNERS_OF_LEADS = (
+    select(lead.c.id, partner_address.c.key)
+    .join(partner_address, partner_address.c.partner_id == lead.c.partner_id)
+    .where(lead.c.id.in_(_IDS))
+)
+_PARTICIPANTS = select(participant.c.lead_id, participant.c.key, participant.c.is_confirmed).where(
+    participant.c.lead_id.in_(_IDS)
+)
+
+
 def leads_of(session: Session, ids: Sequence[int]) -> tuple[LeadFacts, ...]:
     """Leads with everybody who belongs to them."""
-    firm = partner.alias("firm")
-    statement = (
-        select(lead, stage.c.kind.label("stage_kind"), firm.c.domain.label("company_domain"))
-        .join(stage, stage.c.id == lead.c.stage_id)
-        .outerjoin(firm, firm.c.id == lead.c.company_id)
-        .where(lead.c.id.in_(ids))
-    )
-    rows = session.execute(statement).all()
+    rows = session.execute(_LEADS, {"ids": ids}).all()
     known, unconfirmed = _people_of(session, ids)
     return tuple(
         LeadFacts(
@@ -644,13 +686,9 @@ def _people_of(session: Session, ids: Sequence[int]) -> tuple[dict[int, set[str]
     """Address keys of each lead's partner and confirmed participants; and of unconfirmed participants."""
     known: dict[int, set[str]] = defaultdict(set)
     unconfirmed: dict[int, set[str]] = defaultdict(set)
-    partners = select(lead.c.id, partner_address.c.key).join(
-        partner_address, partner_address.c.partner_id == lead.c.partner_id
-    )
-    for lead_id, key in session.execute(partners.where(lead.c.id.in_(ids))):
+    for lead_id, key in session.execute(_PARTNERS_OF_LEADS, {"ids": ids}):
         known[lead_id].add(key)
-    people = select(participant.c.lead_id, participant.c.key, participant.c.is_confirmed)
-    for lead_id, key, is_confirmed in session.execute(people.where(participant.c.lead_id.in_(ids))):
+    for lead_id, key, is_confirmed in session.execute(_PARTICIPANTS, {"ids": ids}):
         (known if is_confirmed else unconfirmed)[lead_id].add(key)
     return known, unconfirmed
 
