@@ -16,6 +16,7 @@ from sqlalchemy import delete, select
 from mailcrm.apply import Arrival, apply
 from mailcrm.crm.desk import Desk
 from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.crm.rights import Right, actor, may_decide, require
 from mailcrm.decide import Case, leaking_piece, new_lead_by_hand, staff_reply_fault
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import (
@@ -34,7 +35,7 @@ from mailcrm.mail import (
 from mailcrm.notify import outbox
 from mailcrm.rules import Rules, rules_of
 from mailcrm.store.engine import Session
-from mailcrm.store.tables import inbound, lead, raw, user
+from mailcrm.store.tables import inbound, lead, raw
 from mailcrm.threading.lookup import card_lines_on_lead, hashes_on_lead, leads_of, look_up
 
 _UNDECIDED = frozenset({"held", "triage", "quiet", "dismissed"})
@@ -189,10 +190,11 @@ def _require_undecided(session: Session, inbound_id: int) -> None:
 
 def _require_allowed(session: Session, kept: _Kept, by: int) -> None:
     """A colleague's mail is theirs to release, or a manager's."""
-    role = session.execute(select(user.c.role).where(user.c.id == by, user.c.is_active)).scalar()
-    if role is None or role == "colleague":
+    who = actor(session, by)
+    if who is None:
         raise Refused("Your role does not allow this.")
-    if _is_staff(kept) and by != kept.row.author_user_id and role not in ("manager", "admin"):
+    require(who, Right.SEE_MAIL)
+    if not may_decide(who, kept.row.author_user_id if _is_staff(kept) else None):
         raise Refused("Only the colleague who wrote it, or a manager, decides about this mail.")
 
 

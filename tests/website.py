@@ -4,29 +4,31 @@ Alice owns, Bob follows, Clara is a colleague who may only look on; Carol of Asi
 """
 
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import event, insert, update
+from sqlalchemy import event, insert, select, update
 
+from mailcrm import triage
 from mailcrm.address import address_key
 from mailcrm.config import from_mapping
 from mailcrm.crm import activities, leads, writing
 from mailcrm.crm.chatter import NewMessage, add_message
 from mailcrm.crm.desk import Desk
-from mailcrm.crm.done import Done, Refused
 from mailcrm.crm.passwords import password_hash
 from mailcrm.crm.stages import all_stages, seed_stages
 from mailcrm.ingest.spool import Spool
+from mailcrm.mail import Door, Envelope
+from mailcrm.pipeline import Places, Worker, write_buried
+from mailcrm.reader import Reader
+from mailcrm.rules import rules_of
 from mailcrm.store import keyring, tables
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store, insert_row
@@ -34,6 +36,8 @@ from mailcrm.web.app import build
 from mailcrm.web.site import routes
 from tests.web_server import running_web
 
+DOMAIN = "crm.test"
+SALES = f"sales@{DOMAIN}"
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 PASSWORD = "kevät kurki lentää"
 HOSTILE = (
@@ -44,45 +48,14 @@ HOSTILE = (
 )
 
 
-class RecordingTriage:
-    """Stands where the triage of received mail is plugged in: remembers what the page asked for, refuses lead 404."""
-
-    def __init__(self, decided: list[tuple[Any, ...]]) -> None:
-        self._decided = decided
-
-    def _done(self, *what: Any) -> Done:
-        self._decided.append(what)
-        return Done(what[1])
-
-    def make_lead(self, desk: Desk, inbound_id: int, by: int) -> Done:
-        return self._done("make_lead", inbound_id, by)
-
-    def attach(self, desk: Desk, inbound_id: int, lead_id: int, by: int) -> Done:
-        if lead_id == 404:
-            raise Refused("There is no lead %(id)s.", id=lead_id)
-        return self._done("attach", inbound_id, lead_id, by)
-
-    def send(self, desk: Desk, inbound_id: int, by: int) -> Done:
-        return self._done("send", inbound_id, by)
-
-    def keep_as_note(self, desk: Desk, inbound_id: int, by: int) -> Done:
-        return self._done("keep_as_note", inbound_id, by)
-
-    def dismiss(self, desk: Desk, inbound_id: int, by: int) -> Done:
-        return self._done("dismiss", inbound_id, by)
-
-    def replay(self, desk: Desk, inbound_id: int, by: int) -> Done:
-        return self._done("replay", inbound_id, by)
-
-
 @dataclass
 class Website:
     """The firm: its desk, its pages as an application, and the ids of what lies in it."""
 
     desk: Desk
     app: FastAPI
+    worker: Worker
     url: str = ""
-    decided: list[tuple[Any, ...]] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
     statements: list[str] = field(default_factory=list)
     browsers: list["Browser"] = field(default_factory=list)
@@ -99,6 +72,23 @@ class Website:
 
     def write(self, work: Callable[[Session], Any]) -> Any:
         return self.desk.store.write(work)
+
+    def receive(self, raw: bytes, mail_from: str, to: str = SALES, *, ago: timedelta = timedelta()) -> int:
+        """A mail comes in at the listener's spool and is placed by the real worker; returns its row."""
+        return self.row_of(self.desk.spool.put(Envelope(mail_from, (to,), NOW - ago, Door.SMTP), raw))
+
+    def row_of(self, spool_id: str) -> int:
+        """Let the worker work; the row of this mail."""
+        self.worker.run_batch()
+        return int(self.rows(select(tables.inbound.c.id).where(tables.inbound.c.spool_id == spool_id))[0].id)
+
+    def bury(self, raw: bytes, mail_from: str, *, ago: timedelta) -> int:
+        """A mail that the worker gave up: the two steps it takes then."""
+        spool_id = self.desk.spool.put(Envelope(mail_from, (SALES,), NOW - ago, Door.SMTP), raw)
+        (entry,) = self.desk.spool.claim(1)
+        self.write(lambda session: write_buried(session, spool_id, entry.envelope, "ValueError: no line ends", NOW))
+        self.desk.spool.bury(entry, "ValueError: no line ends", "Traceback ...")
+        return self.row_of(spool_id)
 
     def rows(self, statement: Any) -> list[Any]:
         with self.desk.store.read() as session:
@@ -134,9 +124,19 @@ class Browser:
 
 
 @contextmanager
-def running_website(folder: Path, *, locale: str = "en", public_url: str = "") -> Iterator[Website]:
-    config = from_mapping({"company": {"name": "Firma", "locale": "en"}, "web": {"public_url": public_url}}, folder)
-    store = Store(f"sqlite:///{folder / 'web.sqlite'}")
+def running_website(
+    folder: Path, *, locale: str = "en", public_url: str = "", database: str = "", **web: Any
+) -> Iterator[Website]:
+    """The firm in ``folder``; on SQLite unless another database is given."""
+    settings = {
+        "company": {"name": "Firma", "locale": "en"},
+        "mail": {"domains": [DOMAIN]},
+        "storage": {"data_dir": ".", "database": database},
+        "web": {"public_url": public_url, **web},
+        "security": {"authserv_ids": ["mx.firma.test"]},
+    }
+    config = from_mapping(settings, folder)
+    store = Store(config.database_url)
     spool = Spool(folder / "spool", "web", lambda: NOW)
     desk = Desk(
         config=config,
@@ -148,9 +148,11 @@ def running_website(folder: Path, *, locale: str = "en", public_url: str = "") -
         wake=lambda: None,
     )
     tables.metadata.create_all(store.writer)
-    decided: list[tuple[Any, ...]] = []
-    site = Website(desk, build(desk, routes(desk, RecordingTriage(decided))), decided=decided)
+    places = Places(rules_of(config), desk.keyring, DOMAIN)
+    worker = Worker(store, spool, desk.blobs, places, desk.now, Reader(0))
+    site = Website(desk, build(desk, routes(desk, triage)), worker)
     site.write(lambda session: _fill(session, site, locale))
+    _receive_mails(site)
     event.listen(store.reader, "before_cursor_execute", lambda *args: site.statements.append(args[2]))
     try:
         with running_web(site.app) as site.url:
@@ -177,12 +179,12 @@ def _fill(session: Session, site: Website, locale: str) -> None:
     for name, role in (("Alice Ahonen", "salesperson"), ("Bob Berg", "manager"), ("Clara Colleague", "colleague")):
         _add_user(session, ids, name, role, hashed, locale)
     ids["team"] = _add(session, tables.team, name="Myynti", rule="round_robin")
+    _add(session, tables.alias, address=SALES, key=SALES, team_id=ids["team"], source="mail", tags=[])
     for who in ("alice", "bob"):
         session.execute(insert(tables.team_member).values(team_id=ids["team"], user_id=ids[who], takes_leads=True))
     _add_partners(session, ids)
     _add_leads(session, ids)
     _add_talk(session, site)
-    _add_inbound(session, ids)
 
 
 def _add_user(session: Session, ids: dict[str, int], name: str, role: str, hashed: str, locale: str) -> None:
@@ -244,9 +246,11 @@ def _add_talk(session: Session, site: Website) -> None:
                 {"kind": "new", "text": text}, {"kind": "quote", "text": quote},
                 {"kind": "signature", "text": "-- \nCarol Virtanen\nAsiakas Oy"},
             ],
-            html=HOSTILE, to=[{"name": "Sales", "address": "sales@crm.test"}], reason="alias",
+            html=HOSTILE, message_id="lasers@asiakas.test", to=[{"name": "Sales", "address": "sales@crm.test"}], reason="alias",
         ),
     )  # fmt: skip
+    ref = {"ref": "lasers@asiakas.test", "lead_id": lead_id, "message_id": ids["mail"], "kind": "received"}
+    _add(session, tables.message_ref, **ref)
     content = b"%PDF-1.4 not really"
     digest = site.desk.blobs.put(content)
     ids["file"] = _add(
@@ -285,28 +289,29 @@ def _add_outbox(session: Session, ids: dict[str, int], message_id: int, user_id:
     return outbox_id
 
 
-def _add_inbound(session: Session, ids: dict[str, int]) -> None:
-    raw = b"From: Carol <carol@asiakas.test>\r\nSubject: =?utf-8?q?P=C3=B6yt=C3=A4?=\r\n\r\nRead me as I am.\r\n"
-    raw_id = _add(
-        session,
-        tables.raw,
-        sha256=sha256(raw).hexdigest(),
-        size=len(raw),
-        compressed=zlib.compress(raw),
-        created_at=NOW,
-    )
-    kinds = (
-        ("done", "new_lead", "alias", "outsider", "human", ids["lead"], "Laser cutting of 40 frames"),
-        ("held", "hold", "staff_not_proven", "user_claimed", "human", ids["lead"], "Re: Laser cutting"),
-        ("triage", "triage", "unknown_local_part", "outsider", "human", None, "Kysymys ovista"),
-        ("quiet", "quiet", "quiet_bulk", "machine", "bulk", None, "50 % off this week only"),
-        ("buried", "buried", "buried", "outsider", "human", None, "A mail nobody could read"),
-    )
-    for n, (state, route, reason, author, verdict, lead_id, subject) in enumerate(kinds):
-        ids[f"inbound {state}"] = _add(
-            session, tables.inbound, content_key=f"1{n}", spool_id=f"s{n}", received_at=NOW - timedelta(hours=n),
-            door="smtp", mail_from="carol@asiakas.test", rcpt_to=["sales@crm.test"], from_name="Carol Virtanen",
-            from_address="carol@asiakas.test", from_key="carol@asiakas.test", subject=subject, message_id=f"m{n}@x",
-            size=len(raw), author=author, verdict=verdict, verdict_reason="written_by_a_person", route=route,
-            reason=reason, state=state, lead_id=lead_id, raw_id=raw_id, decided_at=NOW, defects=[],
-        )  # fmt: skip
+def mail(from_: str, subject: str, text: str, *lines: str, to: str = SALES) -> bytes:
+    """A mail as a client writes it; ``lines`` are further header fields."""
+    head = [f"From: {from_}", f"To: {to}", f"Subject: {subject}", "Date: Mon, 23 Nov 2026 09:00:00 +0000", *lines]
+    kind = ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"]
+    return ("\r\n".join([*head, *kind, "", text.replace("\n", "\r\n")]) + "\r\n").encode()
+
+
+def _receive_mails(site: Website) -> None:
+    """One mail of each fate, through spool and worker."""
+    carol, alice = "Carol Virtanen <carol@asiakas.test>", "Alice Ahonen <alice@firma.test>"
+    bulk = ("List-Unsubscribe: <mailto:off@shop.test>", "List-Id: <offers.shop.test>", "Precedence: bulk")
+    about = ("In-Reply-To: <lasers@asiakas.test>", "Message-ID: <answer@firma.test>")
+    coming = {
+        "done": (mail(carol, "Doors", "Do you make doors as well?", "Message-ID: <doors@asiakas.test>"), SALES),
+        "held": (mail(alice, "Re: Laser cutting", "Read me as I am.\nThe quote comes tomorrow.", *about), SALES),
+        "triage": (mail("Matti <matti@muualla.test>", "=?utf-8?q?P=C3=B6yt=C3=A4?=", "Kysymys."), f"info7@{DOMAIN}"),
+        "quiet": (mail("Shop <shop@shop.test>", "50 % off this week only", "Buy.", *bulk), SALES),
+    }
+    for ago, (state, (raw, to)) in enumerate(coming.items(), 1):
+        writer = re.search(rb"<(.+?)>", raw)
+        assert writer
+        site.ids[f"inbound {state}"] = site.receive(raw, writer[1].decode(), to, ago=timedelta(minutes=ago))
+    raw = mail("Minna <minna@uusi.test>", "A mail nobody could read", "Can you read me now?")
+    site.ids["inbound buried"] = site.bury(raw, "minna@uusi.test", ago=timedelta(hours=5))
+    states = site.rows(select(tables.inbound.c.state).order_by(tables.inbound.c.id))
+    assert [row.state for row in states] == ["done", "held", "triage", "quiet", "buried"]

@@ -6,6 +6,7 @@
 | write a note on a lead they see | yes | yes | yes | yes |
 | write to customers, change leads and partners | no | yes | yes | yes |
 | see inbound and outbox: every decision has a reason they can read | no | yes | yes | yes |
+| decide about a colleague's held mail that is not their own | no | no | yes | yes |
 | hand over, erase | no | no | yes | yes |
 | users, teams, aliases, keys | no | no | no | yes |
 
@@ -63,6 +64,14 @@ def require(actor: Actor, right: Right) -> None:
     """Forbidden unless the actor's role gives the right."""
     if not may(actor, right):
         raise Forbidden("Your role does not allow this.")
+
+
+def may_decide(actor: Actor, author_user_id: int | None) -> bool:
+    """Whether the actor decides about a received mail: any but a colleague's is everybody's with the right, and that one its
+    writer's, or a manager's."""
+    if not may(actor, Right.SEE_MAIL):
+        return False
+    return author_user_id in (None, actor.id) or may(actor, Right.HAND_OVER)
 
 
 def sees_all_leads(actor: Actor) -> bool:

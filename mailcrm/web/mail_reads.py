@@ -72,13 +72,16 @@ def state_counts(session: Session) -> dict[str, int]:
 
 def read_inbound(session: Session, inbound_id: int) -> RowMapping | None:
     """One received mail with the text we show, its stored bytes and the names around it."""
+    author = user.alias("author")
     statement = (
         select(
-            inbound, lead.c.title.label("lead_title"), user.c.name.label("decided_by"), raw.c.sha256, raw.c.compressed,
+            inbound, lead.c.title.label("lead_title"), user.c.name.label("decided_by"),
+            author.c.name.label("author_user"), raw.c.sha256, raw.c.compressed,
             message.c.id.label("entry_id"), (message.c.html != "").label("has_html"),
         )
         .join_from(inbound, lead, lead.c.id == inbound.c.lead_id, isouter=True)
         .join(user, user.c.id == inbound.c.decided_by_id, isouter=True)
+        .join(author, author.c.id == inbound.c.author_user_id, isouter=True)
         .join(raw, raw.c.id == inbound.c.raw_id, isouter=True)
         .join(message, message.c.id == inbound.c.message_row_id, isouter=True)
         .where(inbound.c.id == inbound_id)

@@ -228,7 +228,6 @@ class Visit:
             "said": SAID.get(self.query("said"), ""),
             "Right": Right,
             "refused": None,
-            "may_decide": self.site.triage is not None,
         }
         return HTMLResponse(self.site.pages.html(self.locale, template, base | context), status)
 

@@ -1,11 +1,12 @@
 """Received mail: what happened to each and why, and what a person decides where no rule did."""
 
+from sqlalchemy import RowMapping
 from starlette.responses import Response
 
 from mailcrm.crm.done import NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right
-from mailcrm.mail import AuthorKind
 from mailcrm.web import typed
+from mailcrm.web.choices import choices, is_anothers
 from mailcrm.web.mail_reads import (
     PAGE,
     STATES,
@@ -18,8 +19,6 @@ from mailcrm.web.mail_reads import (
 )
 from mailcrm.web.visit import Visit
 
-_OF_STAFF = (AuthorKind.USER_PROVEN, AuthorKind.USER_CLAIMED)
-
 
 def show_all(visit: Visit) -> Response:
     visit.require(Right.SEE_MAIL)
@@ -30,8 +29,12 @@ def show_all(visit: Visit) -> Response:
         counts = state_counts(session)
     return visit.show(
         "inbound_list.html", mails=found[:PAGE], has_more=len(found) > PAGE, page=page, state=state, text=text,
-        counts=counts, states=STATES, of_staff=_OF_STAFF, total=sum(counts.values()),
+        counts=counts, total=sum(counts.values()), choices={row["id"]: _choices(visit, row) for row in found},
     )  # fmt: skip
+
+
+def _choices(visit: Visit, mail: RowMapping) -> tuple[str, ...]:
+    return choices(mail, visit.me.actor) if visit.site.triage is not None else ()
 
 
 def show(visit: Visit) -> Response:
@@ -47,8 +50,9 @@ def _page(visit: Visit, inbound_id: int, refused: Refused | None = None) -> Resp
         raise NotFound("There is no mail %(id)s.", id=inbound_id)
     content = raw_bytes(found, visit.desk.blobs)
     return visit.show(
-        "inbound.html", 422 if refused else 200, mail=found, copies=copies, of_staff=_OF_STAFF,
-        stored=stored_mail(content) if content is not None else None, refused=refused, lead_id=visit.text("lead_id"),
+        "inbound.html", 422 if refused else 200, mail=found, copies=copies, choices=_choices(visit, found),
+        is_anothers=is_anothers(found, visit.me.actor), stored=stored_mail(content) if content is not None else None,
+        refused=refused, lead_id=visit.text("lead_id"),
     )  # fmt: skip
 
 
@@ -62,7 +66,12 @@ def decide(visit: Visit) -> Response:
         raise
     except Refused as e:
         return _page(visit, inbound_id, e)
-    return visit.to(visit.text("next") or f"/inbound/{inbound_id}", "decided")
+    return visit.to(visit.text("next") or _after(visit.text("decision"), inbound_id), "decided")
+
+
+def _after(decision: str, inbound_id: int) -> str:
+    """The mail's own page, unless it may be gone: what was buried and is not for us keeps no row."""
+    return "/inbound" if decision == "dismiss" else f"/inbound/{inbound_id}"
 
 
 _DECISIONS = ("make_lead", "send", "keep_as_note", "dismiss", "replay")
