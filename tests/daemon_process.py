@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from mailcrm import app, crash
+from mailcrm.process import quiet_noise
 from tests.daemon_child import DIED, poison
 from tests.daemon_house import Clock, House, furnished_database, house_config, proven
 from tests.servers import wait_until
@@ -267,7 +268,7 @@ def _live(spec: dict[str, Any]) -> None:
         if not spec["is_mended"]:
             poison()
         logging.basicConfig(level=logging.INFO, format="%(process)d %(message)s")
-        app.quiet_noise()
+        quiet_noise()
         _run(spec)
         os._exit(0)
     except BaseException:

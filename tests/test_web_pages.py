@@ -555,7 +555,12 @@ _KEYWORDS = {
 
 
 def _msgids() -> set[str]:
-    python = [ROOT / "mailcrm/reasons.py", ROOT / "mailcrm/triage.py", *(ROOT / "mailcrm/web").rglob("*.py"), *(ROOT / "mailcrm/crm").glob("*.py")]
+    python = [
+        ROOT / "mailcrm/reasons.py",
+        ROOT / "mailcrm/triage.py",
+        *(ROOT / "mailcrm/web").rglob("*.py"),
+        *(ROOT / "mailcrm/crm").glob("*.py"),
+    ]
     found: set[str] = set()
     for path, method in [(p, "python") for p in python] + [
         (p, babel_extract) for p in (ROOT / "templates/web").glob("*.html")
