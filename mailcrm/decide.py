@@ -31,6 +31,7 @@ from mailcrm.threading.domains import is_free_mail
 from mailcrm.threading.owner import owner_of
 
 _NO_WAY_OUT = frozenset({NoticeKind.HELD, NoticeKind.LOOP, NoticeKind.DIGEST, NoticeKind.ADMIN, NoticeKind.NOTE})
+_NOT_ANSWERS = frozenset({MailKind.RECEIPT, MailKind.CHALLENGE, MailKind.FEEDBACK_REPORT})  # row 5 knows them
 _MINUTES_10 = timedelta(minutes=10)
 _HOURS_24 = timedelta(hours=24)
 
@@ -154,7 +155,8 @@ def _one(hit: TokenHit | None) -> tuple[TokenHit, ...]:
 def automatic_reply(case: Case) -> Route | None:
     """Row 4: folded on the lead it answers; never a lead, never answered. A colleague's absence is not the customer's word."""
     is_to_return_path = case.facts.return_path is not None and case.verdict.is_machine
-    if case.verdict.kind is not MailKind.AUTO_REPLY and not is_to_return_path:
+    is_answer = is_to_return_path and case.verdict.kind not in _NOT_ANSWERS
+    if case.verdict.kind is not MailKind.AUTO_REPLY and not is_answer:
         return None
     hits = (*case.facts.tokens, *_one(case.facts.return_path))
     if any(hit.user_id is not None for hit in hits) or case.facts.author.user_id is not None:
