@@ -51,9 +51,8 @@ def _recipient(about: ReportRecipient, known: Sequence[_AnyRow]) -> _Said | None
 
 
 def _is_news(said: _Said) -> bool:
-    """A final state stays: a delay reported after the failure says nothing."""
-    state = _STATES.get(said.about.action)
-    return state is not None and said.recipient.state not in ("bounced", "failed", state)
+    """A final state stays: a delay reported after the failure says nothing. A second delay may be the one that is late."""
+    return said.about.action in _STATES and said.recipient.state not in ("bounced", "failed")
 
 
 def _record(session: Session, said: _Said, now: datetime) -> None:
