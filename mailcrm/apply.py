@@ -25,6 +25,7 @@ from mailcrm.mail import (
     Envelope,
     Event,
     Facts,
+    LeadFacts,
     MailKind,
     ParsedMail,
     Reason,
@@ -249,7 +250,7 @@ def _new_lead(session: Session, arrival: Arrival, inbound_id: int, now: datetime
         campaign=alias.campaign if alias else "",
         tags=route.tags,
         alias_key=alias.key if alias else _our_first(arrival),
-        reply_to=_reply_to(arrival),
+        reply_to=facts.reply_to[:320],
         follows_lead_id=route.follows_lead_id,
     )
     lead_id = create_lead(session, new, arrival.by, now)
@@ -281,13 +282,6 @@ def _first_line(text: str) -> str:
     return next((" ".join(line.split())[:120] for line in text.splitlines() if line.strip()), "—")
 
 
-def _reply_to(arrival: Arrival) -> str:
-    """The customer's own Reply-To where it differs from the address we know them by."""
-    author_key = address_key(arrival.facts.author.address.address)
-    others = [p.address for p in arrival.mail.reply_to if address_key(p.address) not in ("", author_key)]
-    return others[0][:320] if others and not arrival.facts.author.is_form else ""
-
-
 def _advance_rotation(session: Session, route: Route, now: datetime) -> None:
     if route.alias and route.owner_reason in (Reason.OWNER_BY_ROTATION, Reason.OWNER_BY_LOAD):
         values = {"rotation_user_id": route.owner_id}
@@ -297,18 +291,16 @@ def _advance_rotation(session: Session, route: Route, now: datetime) -> None:
 def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
     route, facts = arrival.route, arrival.facts
     lead_id = _lead_of(route)
-    partner_id = facts.partner.id if facts.partner else None
-    if partner_id is None and not route.is_unconfirmed:
-        partner_id = ensure_person(session, facts.author.address, None, facts.company, now).id
+    found = facts.lead(lead_id)
+    partner_id = _writer(session, arrival, found, now)
     if route.wakes_lead:
         restore(session, lead_id, None, now, reason="written_to")
     row_id = _write_email_in(session, arrival, inbound_id, lead_id, partner_id, now)
     after_mail_in(session, lead_id, now)
-    if not route.is_unconfirmed:
-        session.execute(update(lead).where(lead.c.id == lead_id).values(reply_to=_reply_to(arrival)))
+    if found and facts.partner and found.partner_id == facts.partner.id:
+        session.execute(update(lead).where(lead.c.id == lead_id).values(reply_to=facts.reply_to[:320]))
     if route.retire_outbox_id is not None:
         session.execute(update(outbox).where(outbox.c.id == route.retire_outbox_id).values(is_token_retired=True))
-    found = facts.lead(lead_id)
     _schedule_meeting(session, arrival, lead_id, found.owner_id if found else None, now)
     told = Event(
         "message_in",
@@ -322,6 +314,18 @@ def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) 
         also_team_ids=route.also_team_ids,
     )
     return Placed(lead_id, row_id, (told, *_link_second_lead(session, arrival, row_id, now)))
+
+
+def _writer(session: Session, arrival: Arrival, found: LeadFacts | None, now: datetime) -> int | None:
+    """The partner who wrote: known, or the customer from where they asked for answers, or made now; nobody if unconfirmed."""
+    author, known = arrival.facts.author.address, arrival.facts.partner
+    if known is not None:
+        return known.id
+    if found and found.reply_key and found.reply_key == address_key(author.address):
+        return found.partner_id
+    if arrival.route.is_unconfirmed:
+        return None
+    return ensure_person(session, author, None, arrival.facts.company, now).id
 
 
 def _link_second_lead(session: Session, arrival: Arrival, row_id: int, now: datetime) -> tuple[Event, ...]:
@@ -430,9 +434,8 @@ def _hold(session: Session, arrival: Arrival, inbound_id: int, now: datetime) ->
     """Held mail shows on the board; its staff author is asked at the stored address, a loop is told to a human once."""
     route, author = arrival.route, arrival.facts.author
     if route.reason in _LOOPS:
-        told = Event(
-            "loop", route.lead_id, inbound_id=inbound_id, reason=route.reason, detail=author.address.address[:200]
-        )
+        whose = author.address.domain if route.reason is Reason.LOOP_NEW_LEADS_DOMAIN else author.address.address
+        told = Event("loop", route.lead_id, inbound_id=inbound_id, reason=route.reason, detail=whose[:200])
         return Placed(route.lead_id, None, (told,))
     if author.user_id is None:
         return Placed(route.lead_id)

@@ -427,6 +427,7 @@ class LeadFacts:
     known_keys: frozenset[str]  # addresses of its partner and of confirmed participants
     unconfirmed_keys: frozenset[str]
     company_domain: str
+    reply_key: str = ""  # where the customer asked for answers, if elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,6 +533,7 @@ class Facts:
     card_lines: tuple[str, ...] = ()
     is_same_company_proven: bool = False
     is_own_list: bool = False
+    reply_to: str = ""  # the outsider's own Reply-To, if answers shall go elsewhere
     outsiders_in_header: frozenset[str] = frozenset()  # keys in To/Cc that are neither ours nor staff's
 
     def lead(self, lead_id: int | None) -> LeadFacts | None:

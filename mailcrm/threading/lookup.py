@@ -107,6 +107,7 @@ def look_up(
         refs=refs,
         recents=recent_of(session, author_key, now) if author.kind is AuthorKind.OUTSIDER else (),
         outsiders_in_header=_outsiders(mail, staff, rules),
+        reply_to=_reply_to(mail, author, staff, rules),
         is_same_company_proven=bool(staff_proof(mail, envelope, rules)),
     )
     facts = _with_recipients(session, facts, claims, mail, envelope, rules)
@@ -306,6 +307,15 @@ def _outsiders(mail: ParsedMail, staff: Mapping[str, StaffAddress], rules: Rules
     return frozenset(k for k in keys if k and k not in staff and not rules.is_ours(k))
 
 
+def _reply_to(mail: ParsedMail, author: Author, staff: Mapping[str, StaffAddress], rules: Rules) -> str:
+    """The outsider's own Reply-To where it differs from the address we know them by; never an address of ours or of staff."""
+    if author.kind is not AuthorKind.OUTSIDER or author.is_form:
+        return ""
+    own = address_key(author.address.address)
+    keys = ((p.address, address_key(p.address)) for p in mail.reply_to)
+    return next((a for a, key in keys if key not in ("", own) and key not in staff and not rules.is_ours(a)), "")
+
+
 # --- the same mail before -----------------------------------------------------------------------------------------------
 
 
@@ -464,12 +474,8 @@ def aliases_of(session: Session, keys: Sequence[str]) -> tuple[AliasFacts, ...]:
 
 def _is_own_list(mail: ParsedMail, aliases: Sequence[AliasFacts], rules: Rules) -> bool:
     """List headers do not count when the list is ours: configured, or its id or post address names an alias."""
-    for value in mail.list_ids:
-        if any(name in value for name in rules.own_lists):
-            return True
-        if any(a.key in value or f"<{a.key.replace('@', '.')}>" in value for a in aliases):
-            return True
-    return False
+    ours = {*rules.own_lists, *(a.key for a in aliases)}
+    return any(value in (name, name.replace("@", ".")) for value in mail.list_ids for name in ours)
 
 
 def _with_people(
@@ -674,9 +680,10 @@ def leads_of(session: Session, ids: Sequence[int]) -> tuple[LeadFacts, ...]:
             created_at=r.created_at,
             closed_at=r.closed_at,
             last_message_at=r.last_message_at,
-            known_keys=frozenset(known[r.id]),
+            known_keys=frozenset(known[r.id] | {address_key(r.reply_to)} - {""}),
             unconfirmed_keys=frozenset(unconfirmed[r.id]),
             company_domain=r.company_domain or "",
+            reply_key=address_key(r.reply_to),
         )
         for r in rows
     )
