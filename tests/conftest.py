@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.daemon_house import House, furnished_database, running_house
+from tests.daemon_house import Clock, House, furnished_database, running_house
 from tests.servers import Dovecot, Postfix, Postgres, program, running_dovecot, running_postfix, running_postgres
 from tests.smtp_peer import SmtpSink, running_smtp_sink
 
@@ -113,7 +113,7 @@ def make_house(
             else:
                 template = request.getfixturevalue("_furnished_postgres")
                 url = request.getfixturevalue("make_postgres_database")(template=template)
-            return running.enter_context(running_house(tmp_path / "house", make_smtp_sink(), url, **sections))
+            return running.enter_context(running_house(tmp_path / "house", make_smtp_sink(), url, Clock(), **sections))
 
         yield make
 

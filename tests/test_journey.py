@@ -1,7 +1,7 @@
 """The main journey: a customer writes, the owner is told and answers from a mail client, the customer writes back."""
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from mailcrm.store.tables import lead_tag, partner, tag
 from tests.daemon_house import EXPORT, SALES, House, answer, mail
