@@ -288,10 +288,12 @@ def _reply_to(arrival: Arrival) -> str:
     return others[0][:320] if others and not arrival.facts.author.is_form else ""
 
 
+_ROTATE = update(team).where(team.c.id == bindparam("b_team")).values(rotation_user_id=bindparam("b_user"))
+
+
 def _advance_rotation(session: Session, route: Route, now: datetime) -> None:
     if route.alias and route.owner_reason in (Reason.OWNER_BY_ROTATION, Reason.OWNER_BY_LOAD):
-        values = {"rotation_user_id": route.owner_id}
-        session.execute(update(team).where(team.c.id == route.alias.team_id).values(values))
+        session.execute(_ROTATE, {"b_team": route.alias.team_id, "b_user": route.owner_id})
 
 
 def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
