@@ -251,13 +251,13 @@ def _new_lead(session: Session, arrival: Arrival, inbound_id: int, now: datetime
         alias_key=alias.key if alias else _our_first(arrival),
         reply_to=_reply_to(arrival),
         follows_lead_id=route.follows_lead_id,
+        waiting_since=now,
     )
     lead_id = create_lead(session, new, arrival.by, now)
     _advance_rotation(session, route, now)
     if route.follows_lead_id:
         add_event(session, route.follows_lead_id, "continued", {"lead_id": lead_id}, None, now)
     row_id = _write_email_in(session, arrival, inbound_id, lead_id, person.id, now)
-    after_mail_in(session, lead_id, now)
     _schedule_meeting(session, arrival, lead_id, route.owner_id, now)
     told = Event(
         "message_in",

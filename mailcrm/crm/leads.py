@@ -43,6 +43,7 @@ class NewLead:
     expected_revenue: Decimal | None = None
     priority: int = 0
     follows_lead_id: int | None = None
+    waiting_since: datetime | None = None  # the customer's mail that made it waits for us since then
 
 
 def create_lead(session: Session, new: NewLead, by: int | None, now: datetime) -> int:
@@ -53,7 +54,8 @@ def create_lead(session: Session, new: NewLead, by: int | None, now: datetime) -
     row = {name: getattr(new, name) for name in new.__dataclass_fields__ if name != "tags"}
     row["title"] = (new.title.strip() or "—")[:500]
     row["base_subject"] = new.base_subject[:500]
-    row |= {"stage_id": (owned or start).id, "created_at": now}
+    row |= {"stage_id": (owned or start).id, "created_at": now, "last_message_at": new.waiting_since}
+    row["waiting_on"] = "us" if new.waiting_since else None
     lead_id = insert_row(session, _INSERT, row)
     changes: list[dict[str, Any]] = [_stage_change(lead_id, None, start, by, now, "")]
     if owned:
