@@ -252,13 +252,13 @@ def _new_lead(session: Session, arrival: Arrival, inbound_id: int, now: datetime
         alias_key=alias.key if alias else _our_first(arrival),
         reply_to=facts.reply_to[:320],
         follows_lead_id=route.follows_lead_id,
+        waiting_since=now,
     )
     lead_id = create_lead(session, new, arrival.by, now)
     _advance_rotation(session, route, now)
     if route.follows_lead_id:
         add_event(session, route.follows_lead_id, "continued", {"lead_id": lead_id}, None, now)
     row_id = _write_email_in(session, arrival, inbound_id, lead_id, person.id, now)
-    after_mail_in(session, lead_id, now)
     _schedule_meeting(session, arrival, lead_id, route.owner_id, now)
     told = Event(
         "message_in",
@@ -282,10 +282,12 @@ def _first_line(text: str) -> str:
     return next((" ".join(line.split())[:120] for line in text.splitlines() if line.strip()), "—")
 
 
+_ROTATE = update(team).where(team.c.id == bindparam("b_team")).values(rotation_user_id=bindparam("b_user"))
+
+
 def _advance_rotation(session: Session, route: Route, now: datetime) -> None:
     if route.alias and route.owner_reason in (Reason.OWNER_BY_ROTATION, Reason.OWNER_BY_LOAD):
-        values = {"rotation_user_id": route.owner_id}
-        session.execute(update(team).where(team.c.id == route.alias.team_id).values(values))
+        session.execute(_ROTATE, {"b_team": route.alias.team_id, "b_user": route.owner_id})
 
 
 def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:

@@ -43,6 +43,7 @@ class NewLead:
     expected_revenue: Decimal | None = None
     priority: int = 0
     follows_lead_id: int | None = None
+    waiting_since: datetime | None = None  # the customer's mail that made it waits for us since then
 
 
 def create_lead(session: Session, new: NewLead, by: int | None, now: datetime) -> int:
@@ -53,7 +54,8 @@ def create_lead(session: Session, new: NewLead, by: int | None, now: datetime) -
     row = {name: getattr(new, name) for name in new.__dataclass_fields__ if name != "tags"}
     row["title"] = (new.title.strip() or "—")[:500]
     row["base_subject"] = new.base_subject[:500]
-    row |= {"stage_id": (owned or start).id, "created_at": now}
+    row |= {"stage_id": (owned or start).id, "created_at": now, "last_message_at": new.waiting_since}
+    row["waiting_on"] = "us" if new.waiting_since else None
     lead_id = insert_row(session, _INSERT, row)
     changes: list[dict[str, Any]] = [_stage_change(lead_id, None, start, by, now, "")]
     if owned:
@@ -270,15 +272,20 @@ def set_tags(session: Session, lead_id: int, names: Sequence[str], by: int | Non
     return Done(lead_id)
 
 
+_TAGS = select(tag.c.id, tag.c.name).where(tag.c.name.in_(bindparam("names", expanding=True)))
+_INSERT_TAG = insert(tag)
+_INSERT_LEAD_TAG = insert(lead_tag)
+
+
 def _link_tags(session: Session, lead_id: int, names: Sequence[str]) -> None:
     wanted = list(dict.fromkeys(names))
     if not wanted:
         return
-    by_name = {row.name: row.id for row in session.execute(select(tag.c.id, tag.c.name).where(tag.c.name.in_(wanted)))}
+    by_name = {row.name: row.id for row in session.execute(_TAGS, {"names": wanted})}
     for name in wanted:
         if name not in by_name:
-            by_name[name] = insert_row(session, insert(tag), {"name": name})
-    session.execute(insert(lead_tag), [{"lead_id": lead_id, "tag_id": by_name[name]} for name in wanted])
+            by_name[name] = insert_row(session, _INSERT_TAG, {"name": name})
+    session.execute(_INSERT_LEAD_TAG, [{"lead_id": lead_id, "tag_id": by_name[name]} for name in wanted])
 
 
 def follow(session: Session, lead_id: int, user_id: int, now: datetime) -> Done:
@@ -298,19 +305,33 @@ def unfollow(session: Session, lead_id: int, user_id: int, now: datetime) -> Don
     return Done(lead_id)
 
 
+_TURN_IS_THEIRS = (
+    update(lead)
+    .where(lead.c.id == bindparam("b_id"))
+    .values(waiting_on="them", waiting_since=bindparam("b_now"), last_message_at=bindparam("b_now"))
+)
+_TURN_IS_OURS = (
+    update(lead)
+    .where(lead.c.id == bindparam("b_id"))
+    .values(
+        waiting_on="us",
+        waiting_since=case(
+            (lead.c.waiting_on == "us", lead.c.waiting_since), else_=bindparam("b_now", type_=UTCDateTime)
+        ),
+        last_message_at=bindparam("b_now", type_=UTCDateTime),
+    )
+)
+
+
 def after_mail_out(session: Session, lead_id: int, by: int | None, now: datetime) -> None:
     """What a mail to the customer changes: the turn is theirs, and a first one moves the stage."""
-    session.execute(
-        update(lead).where(lead.c.id == lead_id).values(waiting_on="them", waiting_since=now, last_message_at=now)
-    )
+    session.execute(_TURN_IS_THEIRS, {"b_id": lead_id, "b_now": now})
     apply_stage_event(session, lead_id, "first_mail_out", now)
 
 
 def after_mail_in(session: Session, lead_id: int, now: datetime) -> None:
     """What a customer's mail changes: the turn is ours, since the first mail that waits."""
-    since = case((lead.c.waiting_on == "us", lead.c.waiting_since), else_=bindparam("b_now", type_=UTCDateTime))
-    values = {"waiting_on": "us", "waiting_since": since, "last_message_at": now}
-    session.execute(update(lead).where(lead.c.id == lead_id).values(values), {"b_now": now})
+    session.execute(_TURN_IS_OURS, {"b_id": lead_id, "b_now": now})
 
 
 def set_tags_also(session: Session, lead_id: int, names: Sequence[str], now: datetime) -> None:

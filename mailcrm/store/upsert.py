@@ -1,6 +1,7 @@
 """Insert what is not there yet: one statement for both databases."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Insert, Table
@@ -13,10 +14,11 @@ from mailcrm.store.engine import Session
 def insert_ignore(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert ``rows``; a row that hits any unique key is left as it is in the table."""
     if rows:
-        session.execute(_statement(session, table), list(rows))
+        session.execute(_statement(session.dialect.name, table), list(rows))
 
 
-def _statement(session: Session, table: Table) -> Insert:
-    if session.dialect.name == "postgresql":
+@cache
+def _statement(dialect: str, table: Table) -> Insert:
+    if dialect == "postgresql":
         return postgresql_insert(table).on_conflict_do_nothing()
     return sqlite_insert(table).on_conflict_do_nothing()

@@ -5,6 +5,7 @@ of one new writer then see each other.
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -241,6 +242,7 @@ def _return_path_hit(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> Tok
     return None
 
 
+_OUR_MESSAGE_ID = re.compile(r"[0-9a-f]{32}@")  # as the outbox makes them
 _BY_MESSAGE_ID = select(outbox.c.id, outbox.c.lead_id).where(outbox.c.message_id == bindparam("message_id")).limit(1)
 
 
@@ -250,7 +252,9 @@ def _is_own_mail(session: Session, mail: ParsedMail, rows: OutboxRows, keyring: 
     row = rows.get(marked) if marked is not None else None
     if row is not None and verify_marker(mail.marker, row.reply_nonce, keyring.keys):
         return True
-    return mail.has_message_id and session.execute(_BY_MESSAGE_ID, {"message_id": mail.message_id}).first() is not None
+    if not (mail.has_message_id and _OUR_MESSAGE_ID.match(mail.message_id)):
+        return False
+    return session.execute(_BY_MESSAGE_ID, {"message_id": mail.message_id}).first() is not None
 
 
 def _reported(session: Session, verdict: Verdict, return_path: TokenHit | None) -> tuple[int | None, int | None]:
