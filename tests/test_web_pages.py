@@ -28,9 +28,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Website]:
-    with running_website(tmp_path) as site:
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Website]:
+    """On SQLite; a test that is marked ``on_both`` runs on PostgreSQL too."""
+    is_postgres = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("postgres_url") if is_postgres else ""
+    with running_website(tmp_path, database=url) as site:
         yield site
+
+
+on_both = pytest.mark.parametrize("site", ["sqlite", "postgresql"], indirect=True)
 
 
 def _every_page(site: Website) -> list[str]:
@@ -47,6 +53,7 @@ def _every_page(site: Website) -> list[str]:
 # --- signing in ---------------------------------------------------------------------------------------------------------
 
 
+@on_both
 def test_every_page_asks_a_stranger_to_sign_in_and_then_goes_on_to_it(site: Website) -> None:
     stranger = site.client("")
     for path in _every_page(site):
@@ -154,6 +161,7 @@ def test_a_form_without_its_token_or_from_elsewhere_changes_nothing(site: Websit
     assert _changes(site) != before
 
 
+@on_both
 def test_get_changes_nothing_on_any_page(site: Website) -> None:
     alice = site.client()
     before = [site.rows(table.select()) for table in tables.metadata.sorted_tables]
@@ -194,6 +202,7 @@ def test_the_board_shows_each_card_with_what_one_needs_to_know(site: Website) ->
         assert f'href="/inbound?state={state}"><strong>1</strong> {words}' in page
 
 
+@on_both
 def test_the_board_is_filtered_by_owner_text_and_stage(site: Website) -> None:
     alice = site.client()
     assert "Yearly service" not in alice.get("/?owner=mine")
@@ -211,6 +220,7 @@ def test_a_card_moves_by_the_select_and_the_board_stays_as_it_was(site: Website)
     assert (site.ids["lead"], site.ids["stage Quote sent"]) in _changes(site)
 
 
+@on_both
 def test_lost_asks_why_and_on_hold_asks_until_when(site: Website) -> None:
     alice, path = site.client(), f"/leads/{site.ids['lead']}/stage"
     asked = alice.post(path, stage_id=site.ids["stage Lost"])
@@ -247,6 +257,7 @@ def test_a_message_says_to_whom_it_goes_and_a_note_that_it_stays(site: Website) 
     assert {"customer_reply", "note"} <= kinds
 
 
+@on_both
 def test_a_refused_form_shows_everything_again(site: Website) -> None:
     alice, lead_id = site.client(), site.ids["lead"]
     fields = {
@@ -281,6 +292,7 @@ def test_a_lead_is_given_taken_and_followed(site: Website) -> None:
     assert alice.post(f"/leads/{lead_id}/owner", owner_id=site.ids["clara"]).status_code == 422
 
 
+@on_both
 def test_an_activity_is_planned_and_finished_with_what_came_of_it(site: Website) -> None:
     alice, lead_id = site.client(), site.ids["unowned"]
     alice.post(f"/leads/{lead_id}/activities", type="meeting", due_on="2026-11-20", summary="See the doors")
@@ -304,6 +316,7 @@ def test_an_activity_is_moved_to_another_day(site: Website) -> None:
     assert site.client("clara").post(path, due_on="2026-11-30").status_code == 404
 
 
+@on_both
 def test_a_guessed_message_is_split_into_a_lead_of_its_own_once(site: Website) -> None:
     alice, lead_id = site.client(), site.ids["lead"]
     raw = mail("Carol Virtanen <carol@asiakas.test>", "Re: Laser cutting of 40 frames", "It is about chairs.")
@@ -331,6 +344,7 @@ def test_a_guessed_message_is_split_into_a_lead_of_its_own_once(site: Website) -
     assert [one.is_confirmed for one in site.rows(confirmed)] == [True]
 
 
+@on_both
 def test_a_new_person_is_confirmed_with_one_click(site: Website) -> None:
     alice, lead_id = site.client(), site.ids["lead"]
     reply = mail("Mallory <m@muualla.test>", "Re: Laser", "Send it to me.", "References: <lasers@asiakas.test>")
@@ -347,6 +361,7 @@ def test_a_new_person_is_confirmed_with_one_click(site: Website) -> None:
     assert alice.post(f"/leads/{site.ids['second']}/people/{path.split('/')[4]}/confirmed").status_code == 404
 
 
+@on_both
 def test_the_number_of_a_dissolved_lead_leads_on(site: Website) -> None:
     site.write(lambda s: s.execute(tables.moved_lead.insert().values(id=900, to_lead_id=site.ids["lead"], at=NOW)))
     answer = site.client().http.get("/leads/900")
@@ -354,6 +369,7 @@ def test_the_number_of_a_dissolved_lead_leads_on(site: Website) -> None:
     assert site.client("clara").http.get("/leads/900", follow_redirects=True).status_code == 404
 
 
+@on_both
 def test_a_lead_is_made_by_hand_for_a_known_or_a_new_customer(site: Website) -> None:
     alice = site.client()
     assert "Carol Virtanen" in alice.get(f"/leads/new?partner={site.ids['carol']}")
@@ -371,6 +387,7 @@ def test_a_lead_is_made_by_hand_for_a_known_or_a_new_customer(site: Website) -> 
     assert site.client("clara").post("/leads", **new).status_code == 403
 
 
+@on_both
 def test_a_person_and_a_company_are_added_by_hand_once(site: Website) -> None:
     alice = site.client()
     company = {"kind": "company", "name": "Uusi Oy", "domain": "uusi.test", "relation": "prospect", "owner_id": ""}
@@ -477,6 +494,7 @@ def _inbound(site: Website, state: str) -> Any:
     return site.rows(select(tables.inbound).where(tables.inbound.c.id == site.ids[f"inbound {state}"]))[0]
 
 
+@on_both
 @pytest.mark.parametrize("state", ["triage", "quiet"])
 def test_a_strangers_mail_becomes_a_lead_once(site: Website, state: str) -> None:
     before = len(_changes(site))
@@ -498,6 +516,7 @@ def test_a_mail_is_attached_to_a_lead_by_its_number_once(site: Website) -> None:
     assert "Kysymys." in site.client().get(f"/leads/{site.ids['lead']}")
 
 
+@on_both
 @pytest.mark.parametrize(("decision", "kind"), [("send", "email_out"), ("keep_as_note", "note")])
 def test_held_staff_mail_is_sent_or_kept_by_its_writer_once(site: Website, decision: str, kind: str) -> None:
     assert _decide(site, "held", decision).status_code == 303
@@ -536,6 +555,7 @@ def test_what_is_not_for_us_leaves_the_list_and_can_still_be_taken_up(site: Webs
     assert _decide(site, "triage", "make_lead").status_code == 303
 
 
+@on_both
 def test_a_buried_mail_comes_back_and_becomes_a_lead_once(site: Website) -> None:
     assert _decide(site, "buried", "replay").status_code == 303
     again = _decide(site, "buried", "replay")
@@ -574,6 +594,7 @@ def _hold_back(site: Website) -> None:
     )
 
 
+@on_both
 def test_a_mail_that_may_not_leave_says_why_and_can_only_be_dropped(site: Website) -> None:
     _hold_back(site)
     alice, path = site.client(), f"/outbox/{site.ids['outbox']}"
@@ -596,6 +617,7 @@ def test_a_queued_mail_is_not_dropped_by_the_same_form(site: Website) -> None:
 # --- rights -------------------------------------------------------------------------------------------------------------
 
 
+@on_both
 def test_a_colleague_sees_only_the_leads_they_were_called_to(site: Website) -> None:
     clara, ids = site.client("clara"), site.ids
     assert clara.status(f"/leads/{ids['lead']}") == 404
@@ -663,6 +685,7 @@ def test_a_new_password_signs_out_every_other_browser(site: Website) -> None:
 # --- cost ---------------------------------------------------------------------------------------------------------------
 
 
+@on_both
 def test_the_number_of_statements_does_not_grow_with_what_is_shown(site: Website) -> None:
     alice, ids = site.client(), site.ids
     few = {path: _statement_count(site, alice.http, path) for path in _every_page(site)}
