@@ -381,6 +381,7 @@ class Daemon:
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # the application itself knows which proxies to believe
             )
         )
         task = asyncio.create_task(server.serve(sockets=[listener]))

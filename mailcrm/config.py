@@ -26,8 +26,7 @@ def _zone(value: str) -> str:
 
 
 def _network(value: str) -> str:
-    ipaddress.ip_network(value, strict=False)
-    return value
+    return str(ipaddress.ip_network(value, strict=False))
 
 
 def _domain(value: str) -> str:
@@ -122,6 +121,7 @@ class Web(_Section):
     port: Port = 8000
     public_url: str = ""
     session_days: Days = 14
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = ["127.0.0.0/8", "::1/128"]
 
 
 class Security(_Section):

@@ -1,6 +1,7 @@
 """The pages as a browser without JavaScript meets them: real database, real HTTP, forms as a person sends them."""
 
 import ast
+import html
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,15 +22,21 @@ from mailcrm.mail import AuthorKind, Door, MailKind, NoticeKind, Reason, RouteKi
 from mailcrm.store import tables
 from mailcrm.web.sign_in import Attempts
 from mailcrm.web.typed import amount, day
-from tests.website import MAIL, NOW, PASSWORD, Website, running_website
+from tests.website import MAIL, NOW, PASSWORD, Website, mail, running_website
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Website]:
-    with running_website(tmp_path) as site:
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Website]:
+    """On SQLite; a test that is marked ``on_both`` runs on PostgreSQL too."""
+    is_postgres = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("postgres_url") if is_postgres else ""
+    with running_website(tmp_path, database=url) as site:
         yield site
+
+
+on_both = pytest.mark.parametrize("site", ["sqlite", "postgresql"], indirect=True)
 
 
 def _every_page(site: Website) -> list[str]:
@@ -39,12 +46,14 @@ def _every_page(site: Website) -> list[str]:
     stages = [f"/?stage={i['stage New']}", f"/?unfold={i['stage Won']}", "/?owner=mine&q=frames", "/?owner=none"]
     one = [f"/leads/{i['lead']}", f"/leads/{i['unowned']}", f"/partners/{i['carol']}", f"/partners/{i['company']}"]
     mails = [f"/inbound/{i['inbound held']}", f"/inbound/{i['inbound buried']}", f"/outbox/{i['outbox']}"]
+    fixed += ["/leads/new", f"/leads/new?partner={i['carol']}", "/partners/new", "/partners/new?kind=company"]
     return [*fixed, *states, *stages, *one, *mails]
 
 
 # --- signing in ---------------------------------------------------------------------------------------------------------
 
 
+@on_both
 def test_every_page_asks_a_stranger_to_sign_in_and_then_goes_on_to_it(site: Website) -> None:
     stranger = site.client("")
     for path in _every_page(site):
@@ -97,6 +106,27 @@ def test_attempts_are_counted_per_network_and_forgotten_after_a_while() -> None:
     assert attempts.is_open("another", "2001:db8::2", NOW + timedelta(minutes=16))
 
 
+def test_behind_a_proxy_each_network_is_counted_by_itself(site: Website) -> None:
+    """The peer is the proxy; who asks stands in the header that it writes. What came before the proxy's own word is hearsay."""
+    stranger = site.client("").http
+    for n in range(50):
+        fields = {"address": f"nobody{n}@firma.test", "password": "no"}
+        stranger.post("/sign-in", data=fields, headers={"x-forwarded-for": f"192.0.2.{n}, 198.51.100.7"})
+    right = {"address": "alice@firma.test", "password": PASSWORD}
+    assert stranger.post("/sign-in", data=right, headers={"x-forwarded-for": "198.51.100.7"}).status_code == 429
+    assert stranger.post("/sign-in", data=right, headers={"x-forwarded-for": "198.51.100.8"}).status_code == 303
+
+
+def test_a_peer_that_is_no_proxy_of_ours_cannot_hide_behind_the_header(tmp_path: Path) -> None:
+    with running_website(tmp_path, trusted_proxies=["192.0.2.0/24"]) as site:
+        stranger = site.client("").http
+        for n in range(50):
+            fields = {"address": f"nobody{n}@firma.test", "password": "no"}
+            stranger.post("/sign-in", data=fields, headers={"x-forwarded-for": f"198.51.100.{n}"})
+        right = {"address": "alice@firma.test", "password": PASSWORD}
+        assert stranger.post("/sign-in", data=right, headers={"x-forwarded-for": "203.0.113.1"}).status_code == 429
+
+
 def test_signing_out_ends_the_session_on_the_server(site: Website) -> None:
     alice = site.client()
     assert alice.post("/sign-out").status_code == 303
@@ -131,6 +161,7 @@ def test_a_form_without_its_token_or_from_elsewhere_changes_nothing(site: Websit
     assert _changes(site) != before
 
 
+@on_both
 def test_get_changes_nothing_on_any_page(site: Website) -> None:
     alice = site.client()
     before = [site.rows(table.select()) for table in tables.metadata.sorted_tables]
@@ -167,9 +198,11 @@ def test_the_board_shows_each_card_with_what_one_needs_to_know(site: Website) ->
         assert shown in page
     assert "Late: 21 Nov 2026" in page
     assert "Waits for us, 5 h" in page
-    assert "<strong>1</strong> held" in page
+    for state, words in (("held", "held"), ("triage", "to sort"), ("quiet", "quiet"), ("buried", "buried")):
+        assert f'href="/inbound?state={state}"><strong>1</strong> {words}' in page
 
 
+@on_both
 def test_the_board_is_filtered_by_owner_text_and_stage(site: Website) -> None:
     alice = site.client()
     assert "Yearly service" not in alice.get("/?owner=mine")
@@ -187,6 +220,7 @@ def test_a_card_moves_by_the_select_and_the_board_stays_as_it_was(site: Website)
     assert (site.ids["lead"], site.ids["stage Quote sent"]) in _changes(site)
 
 
+@on_both
 def test_lost_asks_why_and_on_hold_asks_until_when(site: Website) -> None:
     alice, path = site.client(), f"/leads/{site.ids['lead']}/stage"
     asked = alice.post(path, stage_id=site.ids["stage Lost"])
@@ -223,6 +257,7 @@ def test_a_message_says_to_whom_it_goes_and_a_note_that_it_stays(site: Website) 
     assert {"customer_reply", "note"} <= kinds
 
 
+@on_both
 def test_a_refused_form_shows_everything_again(site: Website) -> None:
     alice, lead_id = site.client(), site.ids["lead"]
     fields = {
@@ -249,11 +284,15 @@ def test_a_lead_is_given_taken_and_followed(site: Website) -> None:
     assert "Take it" in alice.get(f"/leads/{lead_id}")
     assert alice.post(f"/leads/{lead_id}/owner", owner_id=site.ids["alice"]).status_code == 303
     assert "Owner changed from nobody to Alice Ahonen" in alice.get(f"/leads/{lead_id}")
+    assert "Take it" not in alice.get(f"/leads/{lead_id}")
     alice.post(f"/leads/{lead_id}/following", follow="yes")
     assert "Stop following" in alice.get(f"/leads/{lead_id}")
+    alice.post(f"/leads/{lead_id}/following", follow="no")
+    assert "Alice Ahonen no longer follows this lead" in alice.get(f"/leads/{lead_id}")
     assert alice.post(f"/leads/{lead_id}/owner", owner_id=site.ids["clara"]).status_code == 422
 
 
+@on_both
 def test_an_activity_is_planned_and_finished_with_what_came_of_it(site: Website) -> None:
     alice, lead_id = site.client(), site.ids["unowned"]
     alice.post(f"/leads/{lead_id}/activities", type="meeting", due_on="2026-11-20", summary="See the doors")
@@ -266,6 +305,100 @@ def test_an_activity_is_planned_and_finished_with_what_came_of_it(site: Website)
     assert "Done: Meeting: See the doors: They want oak" in alice.get(f"/leads/{lead_id}")
     assert alice.post(f"/activities/{row.id}/done", feedback="again").status_code == 422
     assert alice.post(f"/leads/{lead_id}/activities", type="call", due_on="soon").status_code == 422
+
+
+def test_an_activity_is_moved_to_another_day(site: Website) -> None:
+    alice, path = site.client(), f"/activities/{site.ids['activity lead']}/day"
+    assert alice.post(path, due_on="27.11.2026", next=f"/leads/{site.ids['lead']}").status_code == 303
+    assert "Moved to another day: Call: Ask about the drawings" in alice.get(f"/leads/{site.ids['lead']}")
+    assert "27 Nov 2026" in alice.get("/activities")
+    assert alice.post(path, due_on="").status_code == 422
+    assert site.client("clara").post(path, due_on="2026-11-30").status_code == 404
+
+
+@on_both
+def test_a_guessed_message_is_split_into_a_lead_of_its_own_once(site: Website) -> None:
+    alice, lead_id = site.client(), site.ids["lead"]
+    raw = mail("Carol Virtanen <carol@asiakas.test>", "Re: Laser cutting of 40 frames", "It is about chairs.")
+    inbound_id = site.receive(raw, "carol@asiakas.test")
+    assert "Placed by a guess" in alice.get(f"/leads/{lead_id}")
+    row = site.rows(select(tables.message).where(tables.message.c.inbound_id == inbound_id))[0]
+    assert (row.lead_id, row.is_guess) == (lead_id, True)
+    assert site.client("clara").post(f"/messages/{row.id}/split").status_code == 404
+    answer = alice.post(f"/messages/{row.id}/split")
+    assert answer.status_code == 303
+    assert alice.post(f"/messages/{row.id}/split").status_code == 422
+    new_id = int(re.findall(r"/leads/(\d+)", answer.headers["location"])[0])
+    new, old = alice.get(f"/leads/{new_id}"), alice.get(f"/leads/{lead_id}")
+    assert "It is about chairs." in new
+    assert "Placed by a guess" not in new
+    assert f"A message was moved here from lead #{lead_id}" in new
+    assert "It is about chairs." not in old
+    assert f"A message was split off to lead #{new_id}" in old
+    made = site.rows(select(tables.lead).where(tables.lead.c.id == new_id))[0]
+    assert (made.partner_id, made.owner_id, made.team_id) == (site.ids["carol"], site.ids["alice"], site.ids["team"])
+    assert "Waits for us" in new
+    assert "Waits for them" in old
+    assert site.rows(select(tables.inbound.c.lead_id).where(tables.inbound.c.id == inbound_id))[0].lead_id == new_id
+    confirmed = select(tables.participant.c.is_confirmed).where(tables.participant.c.lead_id == new_id)
+    assert [one.is_confirmed for one in site.rows(confirmed)] == [True]
+
+
+@on_both
+def test_a_new_person_is_confirmed_with_one_click(site: Website) -> None:
+    alice, lead_id = site.client(), site.ids["lead"]
+    reply = mail("Mallory <m@muualla.test>", "Re: Laser", "Send it to me.", "References: <lasers@asiakas.test>")
+    site.receive(reply, "m@muualla.test")
+    page = alice.get(f"/leads/{lead_id}")
+    assert "New person, not confirmed" in page
+    path = re.findall(r'action="(/leads/\d+/people/\d+/confirmed)"', page)[0]
+    assert site.client("clara").post(path).status_code == 404
+    assert alice.post(path).status_code == 303
+    assert alice.post(path).status_code == 303
+    page = alice.get(f"/leads/{lead_id}")
+    assert "ot confirmed</span>" not in page
+    assert page.count("Mallory was confirmed as a person of this lead") == 1
+    assert alice.post(f"/leads/{site.ids['second']}/people/{path.split('/')[4]}/confirmed").status_code == 404
+
+
+@on_both
+def test_the_number_of_a_dissolved_lead_leads_on(site: Website) -> None:
+    site.write(lambda s: s.execute(tables.moved_lead.insert().values(id=900, to_lead_id=site.ids["lead"], at=NOW)))
+    answer = site.client().http.get("/leads/900")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/leads/{site.ids['lead']}")
+    assert site.client("clara").http.get("/leads/900", follow_redirects=True).status_code == 404
+
+
+@on_both
+def test_a_lead_is_made_by_hand_for_a_known_or_a_new_customer(site: Website) -> None:
+    alice = site.client()
+    assert "Carol Virtanen" in alice.get(f"/leads/new?partner={site.ids['carol']}")
+    known = {"title": "By phone", "partner_id": site.ids["carol"], "owner_id": site.ids["alice"], "team_id": ""}
+    made = alice.post("/leads", **known, expected_revenue="1 000", tags="phone, oak")
+    page = alice.get(made.headers["location"])
+    for shown in ("By phone", "Asiakas Oy", "€1,000", "oak"):
+        assert shown in page
+    new = {"title": "At the fair", "address": "sanna@messut.test", "name": "Sanna", "owner_id": ""}
+    assert "Sanna" in alice.get(alice.post("/leads", **new).headers["location"])
+    refused = alice.post("/leads", **{**new, "address": "sales@crm.test"})
+    assert refused.status_code == 422
+    assert 'value="At the fair"' in refused.text
+    assert site.client("clara").status("/leads/new") == 403
+    assert site.client("clara").post("/leads", **new).status_code == 403
+
+
+@on_both
+def test_a_person_and_a_company_are_added_by_hand_once(site: Website) -> None:
+    alice = site.client()
+    company = {"kind": "company", "name": "Uusi Oy", "domain": "uusi.test", "relation": "prospect", "owner_id": ""}
+    assert "Uusi Oy" in alice.get(alice.post("/partners", **company).headers["location"])
+    again = alice.post("/partners", **company)
+    assert "There is a company with the domain uusi.test already." in again.text
+    person = {"kind": "person", "name": "Ulla", "address": "ulla@uusi.test", "relation": "customer"}
+    person |= {"company_id": str(site.ids["company"]), "owner_id": str(site.ids["alice"])}
+    assert "Ulla" in alice.get(alice.post("/partners", **person).headers["location"])
+    assert "is a partner's address" in html.unescape(alice.post("/partners", **person).text)
+    assert site.client("clara").status("/partners/new") == 403
 
 
 def test_an_unread_mention_is_shown_until_it_is_marked_as_read(site: Website) -> None:
@@ -361,6 +494,7 @@ def _inbound(site: Website, state: str) -> Any:
     return site.rows(select(tables.inbound).where(tables.inbound.c.id == site.ids[f"inbound {state}"]))[0]
 
 
+@on_both
 @pytest.mark.parametrize("state", ["triage", "quiet"])
 def test_a_strangers_mail_becomes_a_lead_once(site: Website, state: str) -> None:
     before = len(_changes(site))
@@ -382,6 +516,7 @@ def test_a_mail_is_attached_to_a_lead_by_its_number_once(site: Website) -> None:
     assert "Kysymys." in site.client().get(f"/leads/{site.ids['lead']}")
 
 
+@on_both
 @pytest.mark.parametrize(("decision", "kind"), [("send", "email_out"), ("keep_as_note", "note")])
 def test_held_staff_mail_is_sent_or_kept_by_its_writer_once(site: Website, decision: str, kind: str) -> None:
     assert _decide(site, "held", decision).status_code == 303
@@ -420,6 +555,7 @@ def test_what_is_not_for_us_leaves_the_list_and_can_still_be_taken_up(site: Webs
     assert _decide(site, "triage", "make_lead").status_code == 303
 
 
+@on_both
 def test_a_buried_mail_comes_back_and_becomes_a_lead_once(site: Website) -> None:
     assert _decide(site, "buried", "replay").status_code == 303
     again = _decide(site, "buried", "replay")
@@ -445,15 +581,43 @@ def test_sent_mail_shows_each_recipient_and_the_mail_itself(site: Website) -> No
     page = alice.get(f"/outbox/{site.ids['outbox']}")
     assert "Thank you, the quote comes tomorrow." in page
     assert "rtoken@crm.test" in page
-    html = alice.http.get(f"/outbox/{site.ids['outbox']}/html")
-    assert "<b>quote</b>" in html.text
-    assert html.headers["content-security-policy"].startswith("sandbox")
+    answer = alice.http.get(f"/outbox/{site.ids['outbox']}/html")
+    assert "<b>quote</b>" in answer.text
+    assert answer.headers["content-security-policy"].startswith("sandbox")
     assert MAIL.splitlines()[0].partition(": ")[2].split(" <")[0] in page
+
+
+def _hold_back(site: Website) -> None:
+    values = {"state": "held", "params": {"held": "The mail holds an address of staff: bob@firma.test"}}
+    site.write(
+        lambda s: s.execute(update(tables.outbox).where(tables.outbox.c.id == site.ids["outbox"]).values(values))
+    )
+
+
+@on_both
+def test_a_mail_that_may_not_leave_says_why_and_can_only_be_dropped(site: Website) -> None:
+    _hold_back(site)
+    alice, path = site.client(), f"/outbox/{site.ids['outbox']}"
+    assert "<strong>1</strong> may not leave" in alice.get("/")
+    for page in (alice.get("/outbox?state=held"), alice.get(path)):
+        assert "The mail holds an address of staff: bob@firma.test" in page
+    assert re.findall(r'action="/outbox/([^"]+)"', alice.get(path)) == [f"{site.ids['outbox']}/dropped"]
+    assert alice.post(f"{path}/dropped").status_code == 303
+    assert "This mail is no longer held." in alice.post(f"{path}/dropped").text
+    assert "may not leave" not in alice.get("/")
+    lead = alice.get(f"/leads/{site.ids['lead']}")
+    assert "does not leave (The mail holds an address of staff: bob@firma.test)" in lead
+    assert "Waits for us" in lead
+
+
+def test_a_queued_mail_is_not_dropped_by_the_same_form(site: Website) -> None:
+    assert site.client().post(f"/outbox/{site.ids['outbox']}/dropped").status_code == 422
 
 
 # --- rights -------------------------------------------------------------------------------------------------------------
 
 
+@on_both
 def test_a_colleague_sees_only_the_leads_they_were_called_to(site: Website) -> None:
     clara, ids = site.client("clara"), site.ids
     assert clara.status(f"/leads/{ids['lead']}") == 404
@@ -521,6 +685,7 @@ def test_a_new_password_signs_out_every_other_browser(site: Website) -> None:
 # --- cost ---------------------------------------------------------------------------------------------------------------
 
 
+@on_both
 def test_the_number_of_statements_does_not_grow_with_what_is_shown(site: Website) -> None:
     alice, ids = site.client(), site.ids
     few = {path: _statement_count(site, alice.http, path) for path in _every_page(site)}

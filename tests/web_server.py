@@ -17,7 +17,9 @@ def running_web(app: FastAPI) -> Iterator[str]:
     listener = socket.create_server((LOOPBACK, 0))
     # asyncio does this only for sockets made with IPPROTO_TCP; without it each answer waits 40 ms for an acknowledgement
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = uvicorn.Server(uvicorn.Config(app, http="h11", loop="asyncio", lifespan="off", log_config=None))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http="h11", loop="asyncio", lifespan="off", log_config=None, proxy_headers=False)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web-server")
     thread.start()
     try:

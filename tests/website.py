@@ -216,7 +216,7 @@ def _add_leads(session: Session, ids: dict[str, int]) -> None:
     for key, (title, owner, stars, revenue, tags) in made.items():
         new = leads.NewLead(
             title, ids["carol"], ids["company"], owner_id=ids[owner] if owner else None, team_id=ids["team"],
-            source="mail", tags=tags, priority=stars, expected_revenue=Decimal(revenue) if revenue else None,
+            base_subject=title, source="mail", tags=tags, priority=stars, expected_revenue=Decimal(revenue) if revenue else None,
             owner_reason="owner_of_partner" if owner else "owner_nobody",
         )  # fmt: skip
         ids[key] = leads.create_lead(session, new, None, NOW - timedelta(days=3))
@@ -262,6 +262,7 @@ def _add_talk(session: Session, site: Website) -> None:
     writing.write_note(session, lead_id, "Price list of last year holds. @Bob, can you look at it?", ids["alice"], NOW)
     sent = writing.write_to_customer(session, lead_id, "Thank you, the quote comes tomorrow.", ids["alice"], NOW)
     ids["outbox"] = _add_outbox(session, ids, sent.id, None, "customer_reply")
+    session.execute(update(tables.message).where(tables.message.c.id == sent.id).values(outbox_id=ids["outbox"]))
     ids["notice"] = _add_outbox(session, ids, ids["mail"], ids["alice"], "message")
 
 

@@ -301,7 +301,9 @@ def follow(session: Session, lead_id: int, user_id: int, now: datetime) -> Done:
 
 def unfollow(session: Session, lead_id: int, user_id: int, now: datetime) -> Done:
     """Stop following."""
-    session.execute(delete(follower).where(follower.c.lead_id == lead_id, follower.c.user_id == user_id))
+    theirs = delete(follower).where(follower.c.lead_id == lead_id, follower.c.user_id == user_id)
+    if session.execute(theirs).rowcount:
+        add_event(session, lead_id, "unfollowed", {"user_id": user_id}, user_id, now)
     return Done(lead_id)
 
 

@@ -23,7 +23,9 @@ from mailcrm.store.tables import (
 from mailcrm.store.upsert import insert_ignore
 
 
-def move_message(session: Session, row_id: int, to_lead_id: int, now: datetime, *, is_opener: bool) -> None:
+def move_message(
+    session: Session, row_id: int, to_lead_id: int, now: datetime, *, is_opener: bool, by: int | None = None
+) -> None:
     """Move one entry. ``is_opener``: it opened the lead it leaves; if nobody did anything there since, that lead is dissolved."""
     from_lead_id = session.execute(select(message.c.lead_id).where(message.c.id == row_id)).scalar_one()
     session.execute(update(message).where(message.c.id == row_id).values(lead_id=to_lead_id))
@@ -32,7 +34,7 @@ def move_message(session: Session, row_id: int, to_lead_id: int, now: datetime, 
     _copy_participants(session, from_lead_id, to_lead_id)
     if is_opener and _is_untouched(session, from_lead_id):
         _dissolve(session, from_lead_id, to_lead_id, now)
-    add_event(session, to_lead_id, "moved_here", {"from_id": from_lead_id, "message_id": row_id}, None, now)
+    add_event(session, to_lead_id, "moved_here", {"from_id": from_lead_id, "message_id": row_id}, by, now)
 
 
 def _is_untouched(session: Session, lead_id: int) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mailcrm.crm.desk import Desk
 from mailcrm.web.api.application import PREFIX, api, openapi_document
@@ -13,6 +14,7 @@ from mailcrm.web.api.application import PREFIX, api, openapi_document
 def build(desk: Desk, pages: Sequence[BaseRoute] = ()) -> FastAPI:
     """Compose the application. Sync routes run in a thread each, since they wait for the database; that costs about 0.1 ms."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=desk.config.web.trusted_proxies)
     app.state.desk = desk
     inner = api(desk)
 

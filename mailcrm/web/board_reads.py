@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, selec
 
 from mailcrm.crm.stages import Stage
 from mailcrm.store.engine import Session
-from mailcrm.store.tables import activity, inbound, lead, lead_tag, partner, tag, team, user
+from mailcrm.store.tables import activity, inbound, lead, lead_tag, outbox, partner, tag, team, user
 
 PAGE = 50
 
@@ -208,11 +208,17 @@ def team_names(session: Session) -> dict[int, str]:
     return {row.id: row.name for row in session.execute(select(team.c.id, team.c.name).order_by(team.c.name))}
 
 
+def held_back(session: Session, visible: ColumnElement[bool]) -> int:
+    """How many of our own mails may not leave as they are."""
+    statement = select(func.count()).select_from(outbox).where(outbox.c.state == "held", visible)
+    return session.execute(statement).scalar_one()
+
+
 def waiting_mail(session: Session) -> dict[str, int]:
-    """How many mails wait for somebody, by state."""
+    """How many received mails nobody has decided about, by state."""
     statement = (
         select(inbound.c.state, func.count().label("number"))
-        .where(inbound.c.state.in_(("held", "triage", "buried")))
+        .where(inbound.c.state.in_(("held", "triage", "quiet", "buried")))
         .group_by(inbound.c.state)
     )
     return {row.state: row.number for row in session.execute(statement)}

@@ -16,6 +16,7 @@ from mailcrm.store.tables import (
     lead_tag,
     mention,
     message,
+    moved_lead,
     outbox,
     outbox_recipient,
     participant,
@@ -105,6 +106,7 @@ class Planned:
 class Person:
     """Somebody outside who takes part."""
 
+    id: int
     name: str
     address: str
     partner_id: int | None
@@ -315,8 +317,8 @@ def _followers(session: Session, lead_id: int) -> tuple[tuple[int, str], ...]:
 def _people(session: Session, lead_id: int) -> tuple[Person, ...]:
     statement = (
         select(
-            participant.c.name, participant.c.address, participant.c.partner_id, participant.c.is_confirmed,
-            participant.c.gets_copies,
+            participant.c.id, participant.c.name, participant.c.address, participant.c.partner_id,
+            participant.c.is_confirmed, participant.c.gets_copies,
         )
         .where(participant.c.lead_id == lead_id)
         .order_by(participant.c.id)
@@ -348,6 +350,16 @@ def _unread(session: Session, lead_id: int, viewer_id: int) -> int:
         mention.c.lead_id == lead_id, mention.c.user_id == viewer_id, mention.c.read_at.is_(None)
     )
     return session.execute(statement).scalar_one()
+
+
+def lead_of_message(session: Session, message_id: int) -> int:
+    """The lead a message lies on; 0, which no lead has, when there is no such message."""
+    return session.execute(select(message.c.lead_id).where(message.c.id == message_id)).scalar() or 0
+
+
+def moved_to(session: Session, lead_id: int) -> int | None:
+    """The lead that a dissolved one went into."""
+    return session.execute(select(moved_lead.c.to_lead_id).where(moved_lead.c.id == lead_id)).scalar()
 
 
 def lead_of_activity(session: Session, activity_id: int) -> int:

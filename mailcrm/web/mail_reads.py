@@ -112,7 +112,7 @@ def read_outbox_list(
     statement = (
         select(
             outbox.c.id, outbox.c.kind, outbox.c.subject, outbox.c.state, outbox.c.attempts, outbox.c.next_attempt_at,
-            outbox.c.created_at, outbox.c.sent_at, outbox.c.lead_id, lead.c.title.label("lead_title"),
+            outbox.c.created_at, outbox.c.sent_at, outbox.c.params, outbox.c.lead_id, lead.c.title.label("lead_title"),
         )
         .join_from(outbox, lead, lead.c.id == outbox.c.lead_id, isouter=True)
         .where(visible, outbox.c.state == state if state else true(), _outbox_kind(kind), _outbox_text(text))

@@ -57,6 +57,13 @@ def _text(text: str) -> ColumnElement[bool]:
     )
 
 
+def read_companies(session: Session) -> list[tuple[int, str]]:
+    """Companies to choose from, by name; those beyond the first thousand are set on the person's own page."""
+    statement = select(partner.c.id, partner.c.name).where(partner.c.kind == "company", partner.c.erased_at.is_(None))
+    rows = session.execute(statement.order_by(func.lower(partner.c.name), partner.c.id).limit(1000))
+    return [(row.id, row.name) for row in rows]
+
+
 def read_partner(session: Session, partner_id: int, visible: ColumnElement[bool]) -> RowMapping | None:
     """One partner with the names around it."""
     company = partner.alias("company")

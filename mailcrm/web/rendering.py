@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailcrm import reasons
 from mailcrm.i18n import LOCALES, format_date, format_datetime, format_money, format_size, translator
-from mailcrm.web.wording import age, event_words
+from mailcrm.web.wording import age, event_words, leak_words
 
 _WORDS = {
     "reason": reasons.REASONS,
@@ -63,6 +63,7 @@ def _environment(folder: Path, locale: str) -> Environment:
         "money": partial(_money, locale),
         "age": partial(age, say.ngettext),
         "event": partial(event_words, say.gettext, locale),
+        "leak": partial(leak_words, say.gettext),
         "size": lambda size: format_size(size, locale),
     }
     return environment

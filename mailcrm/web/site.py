@@ -16,7 +16,19 @@ from starlette.staticfiles import StaticFiles
 
 from mailcrm.crm.desk import Desk
 from mailcrm.web.guard import SecurityHeaders
-from mailcrm.web.pages import activities, board, chatter, files, inbound, lead, outbox, partners, settings, signing
+from mailcrm.web.pages import (
+    activities,
+    board,
+    chatter,
+    files,
+    inbound,
+    lead,
+    making,
+    outbox,
+    partners,
+    settings,
+    signing,
+)
 from mailcrm.web.rendering import Pages, templates_folder
 from mailcrm.web.visit import Handler, Site, Triage
 
@@ -68,7 +80,12 @@ def _routes(site: Site) -> list[BaseRoute]:
         post("/sign-in", signing.sign_in, is_public=True),
         post("/sign-out", signing.sign_out),
         get("/", board.board),
+        get("/leads/new", making.lead_form),
+        post("/leads", making.make_lead),
         get("/leads/{id:int}", lead.show),
+        post("/leads/{id:int}/people/{person:int}/confirmed", lead.confirm_person),
+        post("/messages/{id:int}/split", chatter.split),
+        post("/outbox/{id:int}/dropped", outbox.drop),
         post("/leads/{id:int}/fields", lead.set_fields),
         post("/leads/{id:int}/stage", lead.move),
         post("/leads/{id:int}/owner", lead.assign),
@@ -79,10 +96,13 @@ def _routes(site: Site) -> list[BaseRoute]:
         post("/leads/{id:int}/activities", activities.schedule),
         get("/activities", activities.show),
         post("/activities/{id:int}/done", activities.complete),
+        post("/activities/{id:int}/day", activities.reschedule),
         post("/activities/{id:int}/cancelled", activities.cancel),
         get("/messages/{id:int}/html", files.message_html),
         get("/attachments/{id:int}", files.attachment),
         get("/partners", partners.show_all),
+        get("/partners/new", making.partner_form),
+        post("/partners", making.make_partner),
         get("/partners/{id:int}", partners.show),
         post("/partners/{id:int}/fields", partners.set_fields),
         get("/inbound", inbound.show_all),

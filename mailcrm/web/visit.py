@@ -42,6 +42,10 @@ SAID: Mapping[str, str] = {
     "planned": _("The activity was planned."),
     "done": _("The activity is done."),
     "cancelled": _("The activity was removed."),
+    "split": _("The message is a lead of its own now."),
+    "dropped": _("The mail was dropped. It does not leave."),
+    "made": _("The lead was made."),
+    "partner": _("The partner was added."),
     "read": _("Marked as read."),
     "decided": _("Done: the mail was dealt with."),
     "password": _("Your password was changed. Other browsers have been signed out."),
@@ -166,6 +170,10 @@ class Visit:
         """A field of the form as typed; "" when it is missing."""
         value = self.form.get(name, "")
         return value if isinstance(value, str) else ""
+
+    def fields(self) -> dict[str, str]:
+        """Everything that was typed, to be shown again after a refusal."""
+        return {name: value for name, value in self.form.items() if isinstance(value, str) and name != "csrf"}
 
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "").replace("\x00", "")

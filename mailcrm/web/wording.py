@@ -153,6 +153,32 @@ def _follower(t: _Telling) -> str:
     return t.say("%(name)s follows this lead") % {"name": t.user("user_id")}
 
 
+def _of_lead(msgid: str, key: str) -> _Worded:
+    def worded(t: _Telling) -> str:
+        return t.say(msgid) % {"id": t.data.get(key)}
+
+    return worded
+
+
+def _unfollowed(t: _Telling) -> str:
+    return t.say("%(name)s no longer follows this lead") % {"name": t.user("user_id")}
+
+
+def _person_confirmed(t: _Telling) -> str:
+    who = str(t.data.get("name") or "") or str(t.data.get("address") or "")
+    return t.say("%(name)s was confirmed as a person of this lead") % {"name": who}
+
+
+def _mail_dropped(t: _Telling) -> str:
+    said = t.say("A mail that was held back was dropped and does not leave")
+    why = leak_words(t.say, str(t.data.get("why") or ""))
+    return f"{said} ({why})" if why else said
+
+
+def _receipt(t: _Telling) -> str:
+    return t.say("%(address)s has received or opened a mail of ours") % {"address": t.data.get("from") or "?"}
+
+
 def _activity(msgid: str) -> _Worded:
     def worded(t: _Telling) -> str:
         kind = str(t.data.get("type") or "todo")
@@ -181,12 +207,26 @@ _EVENTS: Mapping[str, _Worded] = {
     "fields": _fields,
     "tags": _tags,
     "follower": _follower,
+    "unfollowed": _unfollowed,
+    "continued": _of_lead(_("It is continued by lead #%(id)s"), "lead_id"),
+    "linked": _of_lead(_("A mail with reply addresses of this lead and of lead #%(id)s lies there"), "lead_id"),
+    "moved_here": _of_lead(_("A message was moved here from lead #%(id)s"), "from_id"),
+    "split_off": _of_lead(_("A message was split off to lead #%(id)s"), "to_id"),
+    "person_confirmed": _person_confirmed,
+    "mail_dropped": _mail_dropped,
+    "receipt": _receipt,
     "activity_scheduled": _activity(_("Planned: %(what)s")),
     "activity_done": _activity(_("Done: %(what)s")),
     "activity_rescheduled": _rescheduled,
     "activity_given": _given,
     "activity_cancelled": _activity(_("No longer planned: %(what)s")),
 }
+
+
+def leak_words(say: Gettext, why: str) -> str:
+    """Why a mail may not leave: a sentence of ours, and after a colon what was found."""
+    sentence, colon, found = why.partition(": ")
+    return f"{say(sentence)}{colon}{found}" if sentence else ""
 
 
 def age(ngettext: Ngettext, since: datetime | None, now: datetime) -> str:

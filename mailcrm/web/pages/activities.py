@@ -59,6 +59,20 @@ def complete(visit: Visit) -> Response:
     return visit.to(visit.text("next") or "/activities", "done")
 
 
+def reschedule(visit: Visit) -> Response:
+    activity_id, by = visit.number("id"), visit.me.id
+    due_on = typed.day(visit.text("due_on"))
+    if due_on is None:
+        raise Refused("Say by which day.")
+
+    def verb(session: Session, now: datetime) -> Done:
+        _require(visit, session, activity_id)
+        return activities.reschedule(session, activity_id, due_on, None, by, now)
+
+    visit.perform(verb)
+    return visit.to(visit.text("next") or "/activities", "saved")
+
+
 def cancel(visit: Visit) -> Response:
     activity_id, by = visit.number("id"), visit.me.id
 

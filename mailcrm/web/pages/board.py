@@ -7,12 +7,14 @@ from mailcrm.crm.stages import Stage, all_stages
 from mailcrm.web.board_reads import (
     PAGE,
     Selection,
+    held_back,
     matching,
     possible_owners,
     read_columns,
     team_names,
     waiting_mail,
 )
+from mailcrm.web.mail_reads import visible_outbox
 from mailcrm.web.visit import Visit
 
 _OPEN_KINDS = ("open",)
@@ -29,10 +31,12 @@ def board(visit: Visit) -> Response:
         opened = frozenset(stage.id for stage in shown if only or _is_unfolded(visit, stage))
         columns = read_columns(session, shown, opened, matching(selection, visible_leads(actor)), page if only else 1)
         owners, teams = possible_owners(session), team_names(session)
-        waiting = waiting_mail(session) if visit.me.may(Right.SEE_MAIL) else {}
+        may_see = visit.me.may(Right.SEE_MAIL)
+        waiting = waiting_mail(session) if may_see else {}
+        stopped = held_back(session, visible_outbox(actor)) if may_see else 0
     return visit.show(
         "board.html", columns=columns, stages=stages, only=only, page=page, page_size=PAGE, owners=owners, teams=teams,
-        waiting=waiting, selection=selection, unfolded=visit.query("unfold"),
+        waiting=waiting, stopped=stopped, selection=selection, unfolded=visit.query("unfold"),
     )  # fmt: skip
 
 

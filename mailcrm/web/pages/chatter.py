@@ -4,10 +4,11 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from mailcrm.crm import chatter, writing
+from mailcrm.crm import chatter, splitting, writing
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.crm.rights import Forbidden, Right
+from mailcrm.crm.rights import Forbidden, Right, require_lead
 from mailcrm.store.engine import Session
+from mailcrm.web.lead_reads import lead_of_message
 from mailcrm.web.pages.lead import page
 from mailcrm.web.visit import Visit
 
@@ -36,6 +37,18 @@ def write_note(visit: Visit) -> Response:
     except Refused as e:
         return page(visit, lead_id, "note", e)
     return visit.to(f"/leads/{lead_id}", "noted", f"entry-{row_id}")
+
+
+def split(visit: Visit) -> Response:
+    """A message that was placed here by a guess becomes a lead of its own."""
+    row_id, by = visit.number("id"), visit.me.id
+
+    def verb(session: Session, now: datetime) -> Done:
+        require_lead(session, visit.me.actor, lead_of_message(session, row_id))
+        visit.require(Right.CHANGE_LEADS)
+        return splitting.split(session, row_id, by, now)
+
+    return visit.to(f"/leads/{visit.perform(verb)}", "split")
 
 
 def read_mentions(visit: Visit) -> Response:

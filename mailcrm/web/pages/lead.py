@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from mailcrm.crm import leads
+from mailcrm.crm import leads, participants
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right, visible_leads
 from mailcrm.crm.stages import Stage, all_stages
@@ -14,7 +14,7 @@ from mailcrm.notify.people import read_people
 from mailcrm.store.engine import Session
 from mailcrm.web import typed
 from mailcrm.web.board_reads import possible_owners, team_names, user_names
-from mailcrm.web.lead_reads import read_lead
+from mailcrm.web.lead_reads import moved_to, read_lead
 from mailcrm.web.visit import Visit
 from mailcrm.web.wording import ACTIVITY_TYPES, Names
 
@@ -30,7 +30,7 @@ def page(visit: Visit, lead_id: int, form: str = "", refused: Refused | None = N
     with visit.desk.store.read() as session:
         found = read_lead(session, lead_id, visit.me.id, visible_leads(visit.me.actor), before)
         if found is None:
-            raise NotFound("There is no lead %(id)s.", id=lead_id)
+            return _moved(visit, moved_to(session, lead_id), lead_id)
         stages = {stage.id: stage for stage in all_stages(session)}
         users, teams, owners = user_names(session), team_names(session), possible_owners(session)
         outside = read_people(session, Event("message_out", lead_id), visit.now)
@@ -38,12 +38,15 @@ def page(visit: Visit, lead_id: int, form: str = "", refused: Refused | None = N
         "lead.html", 422 if refused else 200, page=found, lead=found.row, stages=stages, teams=teams, owners=owners,
         names=Names(users, teams, stages), customer=outside.customer, copies=outside.copies, types=ACTIVITY_TYPES,
         is_following=visit.me.id in dict(found.followers), before=before, may_change=visit.me.may(Right.CHANGE_LEADS),
-        form=form, refused=refused, typed=_typed(visit) if refused else {},
+        form=form, refused=refused, typed=visit.fields() if refused else {},
     )  # fmt: skip
 
 
-def _typed(visit: Visit) -> dict[str, str]:
-    return {name: value for name, value in visit.form.items() if isinstance(value, str) and name != "csrf"}
+def _moved(visit: Visit, to: int | None, lead_id: int) -> Response:
+    """A dissolved lead's number leads on to where it went; the page there asks whether it may be seen."""
+    if to is None:
+        raise NotFound("There is no lead %(id)s.", id=lead_id)
+    return visit.to(f"/leads/{to}")
 
 
 def set_fields(visit: Visit) -> Response:
@@ -111,7 +114,7 @@ def _ask_more(visit: Visit, lead_id: int, refused: Refused) -> Response:
         raise NotFound("There is no lead %(id)s.", id=lead_id)
     target = _stage(stages, visit.text("stage_id"))
     return visit.show(
-        "stage.html", 422, lead=found.row, stages=stages, target=target, refused=refused, typed=_typed(visit),
+        "stage.html", 422, lead=found.row, stages=stages, target=target, refused=refused, typed=visit.fields(),
         next=visit.text("next"),
     )  # fmt: skip
 
@@ -132,6 +135,17 @@ def assign(visit: Visit) -> Response:
     except Refused as e:
         return page(visit, lead_id, "owner", e)
     return visit.to(f"/leads/{lead_id}", "saved")
+
+
+def confirm_person(visit: Visit) -> Response:
+    """A person who was unknown on this lead belongs to it."""
+    lead_id, participant_id, by = visit.number("id"), visit.number("person"), visit.me.id
+    visit.perform_on_lead(
+        lead_id,
+        Right.CHANGE_LEADS,
+        lambda session, now: participants.confirm(session, lead_id, participant_id, by, now),
+    )
+    return visit.to(f"/leads/{lead_id}", "saved", "people")
 
 
 def set_following(visit: Visit) -> Response:

@@ -1,9 +1,13 @@
 """Leaving mail: the state at each recipient, the next attempt, and the mail itself."""
 
+from datetime import datetime
+
 from starlette.responses import Response
 
-from mailcrm.crm.done import NotFound
-from mailcrm.crm.rights import Right
+from mailcrm.crm import leaving
+from mailcrm.crm.done import Done, NotFound
+from mailcrm.crm.rights import Right, require
+from mailcrm.store.engine import Session
 from mailcrm.web.mail_reads import (
     PAGE,
     read_outbox,
@@ -39,4 +43,22 @@ def show(visit: Visit) -> Response:
     if found is None:
         raise NotFound("There is no mail %(id)s.", id=outbox_id)
     stored = stored_mail(found["bytes"]) if found["bytes"] is not None else None
-    return visit.show("outbox.html", mail=found, recipients=recipients.get(outbox_id, []), stored=stored)
+    return visit.show(
+        "outbox.html", mail=found, recipients=recipients.get(outbox_id, []), stored=stored,
+        held=found["params"].get("held", ""), may_drop=visit.me.may(Right.CHANGE_LEADS),
+    )  # fmt: skip
+
+
+def drop(visit: Visit) -> Response:
+    """A mail that was held back shall not leave. There is no way to send it as it is."""
+    visit.require(Right.SEE_MAIL)
+    outbox_id, actor = visit.number("id"), visit.me.actor
+
+    def verb(session: Session, now: datetime) -> Done:
+        if read_outbox(session, outbox_id, visible_outbox(actor)) is None:
+            raise NotFound("There is no mail %(id)s.", id=outbox_id)
+        require(actor, Right.CHANGE_LEADS)
+        return leaving.drop(session, outbox_id, actor.id, now)
+
+    visit.perform(verb)
+    return visit.to(f"/outbox/{outbox_id}", "dropped")
