@@ -26,6 +26,12 @@ class TextIn(_Body):
     text: Text
 
 
+class MessageIn(TextIn):
+    """``anyway``: also to an address from which mail came back."""
+
+    anyway: bool = False
+
+
 class StageIn(_Body):
     """``stage`` by id, name or kind; ``hold_until`` for on hold, ``reason`` for lost."""
 

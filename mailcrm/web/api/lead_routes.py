@@ -10,7 +10,7 @@ from mailcrm.crm.done import Done
 from mailcrm.crm.rights import Actor, Right
 from mailcrm.store.engine import Session
 from mailcrm.web.api.access import Caller, Calling, refuse_parameters
-from mailcrm.web.api.bodies import ActivityIn, LeadChange, LeadIn, OwnerIn, StageIn, TextIn
+from mailcrm.web.api.bodies import ActivityIn, LeadChange, LeadIn, MessageIn, OwnerIn, StageIn, TextIn
 from mailcrm.web.api.chatter_reads import MessageFilter, read_message, read_messages
 from mailcrm.web.api.lead_reads import LeadFilter, read_lead, read_leads
 from mailcrm.web.api.named import stage_named, team_named, user_named
@@ -124,11 +124,11 @@ def list_messages(caller: Calling, lead_id: LeadId, asked: Annotated[MessageFilt
 
 
 @router.post("/{lead_id}/messages", status_code=201, dependencies=_strict)
-def write_message(caller: Calling, lead_id: LeadId, body: TextIn) -> MessageOut:
+def write_message(caller: Calling, lead_id: LeadId, body: MessageIn) -> MessageOut:
     """A mail to the customer."""
 
     def verb(session: Session, who: Actor, now: datetime) -> Done:
-        return writing.write_to_customer(session, lead_id, body.text, who.id, now)
+        return writing.write_to_customer(session, lead_id, body.text, who.id, now, is_insisted=body.anyway)
 
     return _read_entry(caller, caller.perform(Right.CHANGE_LEADS, verb, lead_id))
 

@@ -15,10 +15,13 @@ from mailcrm.web.visit import Visit
 
 def write_message(visit: Visit) -> Response:
     lead_id, by, text = visit.number("id"), visit.me.id, visit.text("text")
+    insists = visit.text("anyway") == "yes"
+
+    def verb(session: Session, now: datetime) -> Done:
+        return writing.write_to_customer(session, lead_id, text, by, now, is_insisted=insists)
+
     try:
-        row_id = visit.perform_on_lead(
-            lead_id, Right.CHANGE_LEADS, lambda session, now: writing.write_to_customer(session, lead_id, text, by, now)
-        )
+        row_id = visit.perform_on_lead(lead_id, Right.CHANGE_LEADS, verb)
     except (NotFound, Forbidden):
         raise
     except Refused as e:

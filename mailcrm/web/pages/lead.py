@@ -9,6 +9,7 @@ from mailcrm.crm import leads, participants
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right, visible_leads
 from mailcrm.crm.stages import Stage, all_stages
+from mailcrm.crm.writing import Undeliverable
 from mailcrm.mail import Event
 from mailcrm.notify.people import read_people
 from mailcrm.store.engine import Session
@@ -38,7 +39,7 @@ def page(visit: Visit, lead_id: int, form: str = "", refused: Refused | None = N
         "lead.html", 422 if refused else 200, page=found, lead=found.row, stages=stages, teams=teams, owners=owners,
         names=Names(users, teams, stages), customer=outside.customer, copies=outside.copies, types=ACTIVITY_TYPES,
         is_following=visit.me.id in dict(found.followers), before=before, may_change=visit.me.may(Right.CHANGE_LEADS),
-        form=form, refused=refused, typed=visit.fields() if refused else {},
+        form=form, refused=refused, may_insist=isinstance(refused, Undeliverable), typed=visit.fields() if refused else {},
     )  # fmt: skip
 
 
