@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from mailcrm.store import tables
-from tests.website import PASSWORD, Website, running_website
+from tests.website import PASSWORD, Website, mail, running_website
 
 
 @pytest.fixture
@@ -119,6 +119,8 @@ def test_a_phone_scrolls_only_downwards_in_both_languages(browser: Browser, site
     i = site.ids
     paths = ["/", f"/leads/{i['lead']}", "/activities", "/partners", f"/partners/{i['carol']}", "/inbound", "/outbox"]
     paths += ["/inbound?state=held", f"/inbound/{i['inbound held']}", f"/outbox/{i['outbox']}", "/settings"]
+    paths += ["/inbound?state=triage", "/leads/new", "/partners/new", "/partners/new?kind=company"]
+    _hold_back_and_guess(site)
     for locale in ("en", "fi"):
         _speak(site, locale)
         for path in paths:
@@ -129,6 +131,18 @@ def test_a_phone_scrolls_only_downwards_in_both_languages(browser: Browser, site
             assert _faint(page) == [], (path, locale)
     assert faults == []
     context.close()
+
+
+def _hold_back_and_guess(site: Website) -> None:
+    """A mail that may not leave, and messages that ask to be split and confirmed."""
+    values = {"state": "held", "params": {"held": "The mail holds an address of staff: bob@firma.test"}}
+    site.write(
+        lambda s: s.execute(tables.outbox.update().where(tables.outbox.c.id == site.ids["outbox"]).values(values))
+    )
+    guessed = mail("Carol Virtanen <carol@asiakas.test>", "Re: Laser cutting of 40 frames", "It is about chairs.")
+    site.receive(guessed, "carol@asiakas.test")
+    reply = mail("Mallory <m@muualla.test>", "Re: Laser", "To me, please.", ("References", "<lasers@asiakas.test>"))
+    site.receive(reply, "m@muualla.test")
 
 
 def _speak(site: Website, locale: str) -> None:

@@ -347,7 +347,7 @@ def test_a_guessed_message_is_split_into_a_lead_of_its_own_once(site: Website) -
 @on_both
 def test_a_new_person_is_confirmed_with_one_click(site: Website) -> None:
     alice, lead_id = site.client(), site.ids["lead"]
-    reply = mail("Mallory <m@muualla.test>", "Re: Laser", "Send it to me.", "References: <lasers@asiakas.test>")
+    reply = mail("Mallory <m@muualla.test>", "Re: Laser", "Send it to me.", ("References", "<lasers@asiakas.test>"))
     site.receive(reply, "m@muualla.test")
     page = alice.get(f"/leads/{lead_id}")
     assert "New person, not confirmed" in page
@@ -465,7 +465,7 @@ def test_received_mail_says_what_happened_and_why(site: Website) -> None:
     assert "Read me as I am." in page
     source = alice.http.get(f"/inbound/{site.ids['inbound held']}/source")
     assert source.headers["content-disposition"].startswith("attachment")
-    assert source.content.endswith(b"The quote comes tomorrow.\r\n")
+    assert source.content.endswith(b"The quote comes tomorrow.\n")
 
 
 _OFFERED = {
