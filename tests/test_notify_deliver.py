@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from mailcrm.mail import Event
 from mailcrm.notify.outbox import release
@@ -138,13 +139,24 @@ def test_a_mail_that_quotes_a_note_is_held_and_its_writer_asked(house: House, sm
     assert (row.state, row.bytes, row.params["held"]) == ("held", None, "The mail holds text of an internal note")
 
 
-def test_a_released_mail_leaves_as_it_is(house: House, smtp_sink: SmtpSink) -> None:
-    answer(house, "Write to bob@firma.test.")
+def test_a_released_mail_is_looked_at_again_and_leaves_when_nothing_is_found(house: House, smtp_sink: SmtpSink) -> None:
+    note = house.add_message("note", "The margin is thin here, so do not go below 11 500 euros.")
+    answer(house, "As we said: the margin is thin here, so do not go below 11 500 euros.")
+
+    def release_and_deliver() -> str:
+        held = house.rows(tables.outbox)[0]
+        assert house.store.write(lambda session: release(session, held.id, house.alice, house.now))
+        house.deliver()
+        return states(house)["carol@customer.test"][0]
+
     house.deliver()
-    held = house.rows(tables.outbox)[0]
-    house.store.write(lambda session: release(session, held.id, house.alice, house.now))
-    house.deliver()
-    assert states(house)["carol@customer.test"][0] == "sent"
+    assert release_and_deliver() != "sent"
+    assert smtp_sink.mails_to("carol@customer.test") == ()
+    message = tables.message
+    house.store.write(
+        lambda session: session.execute(update(message).where(message.c.id == note).values(text="", new_text=""))
+    )
+    assert release_and_deliver() == "sent"
     assert len(smtp_sink.mails_to("carol@customer.test")) == 1
 
 

@@ -90,3 +90,37 @@ def test_what_the_customer_wrote_may_go_back_to_them() -> None:
 
 def test_without_a_page_there_is_no_host_to_look_for() -> None:
     assert leak(mail("https://anything.test").as_bytes(), Forbidden(OWN, (), "", (), (), "")) == ""
+
+
+@pytest.mark.parametrize("name", ["notice.eml", "notice.txt"])
+def test_a_notice_saved_as_a_file_is_opened_like_a_mail(name: str) -> None:
+    notice = EmailMessage()
+    notice["Subject"] = "Chairs"
+    notice.set_content(f"{MARKER}\n{NOTE}\n", cte="base64")
+    made = mail()
+    made.add_attachment(notice.as_bytes(), maintype="application", subtype="octet-stream", filename=name)
+    assert leak(made.as_bytes(), forbidden())
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "cp1252", "utf-16-le", "utf-16-be", "utf-16"])
+@pytest.mark.parametrize("around", [b"", b"\xd0\xcf\x11\xe0\0\0", b"\0\x01\xff"])
+def test_a_note_in_a_file_is_found_in_any_letters(charset: str, around: bytes) -> None:
+    made = mail()
+    content = around + f"Sisäpiirissä: {NOTE}".encode(charset) + around
+    made.add_attachment(content, maintype="application", subtype="octet-stream", filename="a")
+    assert "note" in leak(made.as_bytes(), forbidden())
+
+
+def test_a_note_in_a_page_in_a_file_is_found_between_tags_and_entities() -> None:
+    made = mail()
+    page = "<b>" + NOTE.replace(" ", "</b>&#32;<b>") + "</b>"
+    made.add_attachment(page.encode(), maintype="application", subtype="octet-stream", filename="a.html")
+    assert "note" in leak(made.as_bytes(), forbidden())
+
+
+@pytest.mark.parametrize("start", range(0, len(NOTE) - 40, 7))
+def test_forty_characters_of_a_note_are_found_wherever_they_stand(start: int) -> None:
+    for shift in range(20):
+        text = "x" * shift + " " + NOTE[start : start + 40] + " and so on"
+        assert "note" in leak(mail(text).as_bytes(), forbidden())
+        assert leak(mail(text).as_bytes(), forbidden(known=NOTE)) == ""

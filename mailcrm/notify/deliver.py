@@ -201,11 +201,11 @@ class Deliverer:
 
     def _leak(self, material: Material, mail: Composed) -> str:
         guarded, head = material.guarded, self._settings.head
-        if guarded is None or material.card is None or material.row.params.get("released_by"):
+        if guarded is None or material.card is None:
             return ""
         token = reply_token_of(head, material.row, material.card.sales_address)
         host = urlsplit(head.public_url).netloc
-        lines = all_card_lines(material.card)
+        lines = (*all_card_lines(material.card), *guarded.card_lines)
         staff, notes, known = guarded.staff_addresses, guarded.notes, guarded.customers_words
         return leak(mail.raw, Forbidden(token, staff, host, lines, notes, known))
 

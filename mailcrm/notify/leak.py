@@ -6,17 +6,27 @@ and text of its notes. What the people outside wrote themselves is known there a
 
 import email
 import email.policy
+import html
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 
 from mailcrm.address import looks_like_token
-from mailcrm.marker import MARKER
+from mailcrm.marker import has_marker
 
 _SPACE = re.compile(r"\s+")
 _LOCAL_AT = re.compile(r"([\w.+-]{27,64})@([\w.-]+)", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
+_BEGINS_LIKE_A_MAIL = re.compile(rb"\s*(From |[A-Za-z][A-Za-z-]*:\s)")
+_NARROW = re.compile(rb"[\t\n\r -~\x80-\xbf\xc3]{12,}")
+_WIDE = re.compile(rb"[\0-\x04\x20]{12,}")
+_SAMPLE = 65_536
+_LETTERS = bytes((9, 10, 13, *range(32, 127), *range(160, 256)))
+_DEPTH = 5  # of mails in files in mails
 _PASSAGE = 40  # characters of a note that must not be found, anywhere
+_BLOCK = _PASSAGE // 2
+_MAX_PLACES = 20  # of one block: files may be full of the same
 _WHOLE = 16  # a note shorter than a passage counts as a whole from this length on
 _MAX_NOTE = 200_000
 
@@ -50,8 +60,8 @@ def leak(raw: bytes, forbidden: Forbidden) -> str:
     return next((found for found in checks if found), "")
 
 
-def _texts(raw: bytes) -> Iterable[str]:
-    """Every header, text and file name as a reader would see it; other content as far as it is text."""
+def _texts(raw: bytes, depth: int = 0) -> Iterable[str]:
+    """Every header, text and file name as a reader would see it; other content as far as it is text, or a mail again."""
     mail = email.message_from_bytes(raw, policy=email.policy.default)
     for part in mail.walk():
         yield from (f"{name}: {value}" for name, value in part.items())
@@ -60,12 +70,42 @@ def _texts(raw: bytes) -> Iterable[str]:
         content = part.get_payload(decode=True)
         assert isinstance(part, EmailMessage)
         assert isinstance(content, bytes)
-        text = content.decode("utf-8", "replace")
-        yield text
-        if part.get_content_type() == "text/html":
-            yield re.sub(r"<[^>]*>", "", text)
-        elif b"\0" in content:
-            yield content.decode("utf-16-le", "replace")
+        for text in _readings(content):
+            yield text
+            if "<" in text:
+                yield html.unescape(_TAG.sub("", text))
+        if part is not mail and depth < _DEPTH and _BEGINS_LIKE_A_MAIL.match(content):
+            yield from _texts(content, depth + 1)
+
+
+def _readings(content: bytes) -> Iterable[str]:
+    """The whole of a text; of anything else what stands in it as text, in narrow and in wide letters."""
+    if _is_text(content):
+        yield _decoded(content)
+        return
+    yield "\n".join(run.decode("utf-8", "replace") for run in _NARROW.findall(content))
+    if b"\0" in content:
+        for start in (0, 1):  # some files hold both kinds, and wide letters begin anywhere
+            yield "\n".join(_wide_runs(content[start:]))
+
+
+def _wide_runs(content: bytes) -> Iterable[str]:
+    """Where every other byte is that of a European letter or sign in UTF-16."""
+    for run in _WIDE.finditer(content[1::2]):
+        yield content[2 * run.start() : 2 * run.end()].decode("utf-16-le", "replace")
+
+
+def _is_text(content: bytes) -> bool:
+    sample = content[:_SAMPLE]
+    strange = len(sample.translate(None, _LETTERS))
+    return b"\0" not in sample and strange * 50 <= len(sample)
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
 
 
 def _folded(text: str) -> str:
@@ -73,7 +113,7 @@ def _folded(text: str) -> str:
 
 
 def _marker(said: Sequence[str]) -> str:
-    return "The mail holds the marker of a notice" if any(MARKER.casefold() in text for text in said) else ""
+    return "The mail holds the marker of a notice" if any(has_marker(text) for text in said) else ""
 
 
 def _token(said: Sequence[str], own: str) -> str:
@@ -115,14 +155,51 @@ def _host(said: Sequence[str], host: str) -> str:
 
 def _note(said: Sequence[str], notes: Iterable[str], known: str) -> str:
     """Every passage of a note; what a note repeats of the customer's own words may go back to them."""
-    windows = {text[i : i + _PASSAGE] for text in said for i in range(max(len(text) - _PASSAGE + 1, 0))}
+    places = _blocks(said)
     for note in notes:
         folded = _folded(note[:_MAX_NOTE]).strip()
         if len(folded) < _PASSAGE:
             is_found = len(folded) >= _WHOLE and folded not in known and any(folded in text for text in said)
         else:
-            passages = (folded[i : i + _PASSAGE] for i in range(len(folded) - _PASSAGE + 1))
-            is_found = any(passage in windows and passage not in known for passage in passages)
+            is_found = _is_repeated(folded, places, known)
         if is_found:
             return "The mail holds text of an internal note"
     return ""
+
+
+_Places = dict[str, list[tuple[str, int]]]
+
+
+def _blocks(said: Sequence[str]) -> _Places:
+    """Where each block begins; a passage of two blocks' length holds one of them whole, wherever it begins.
+
+    A file of 10 MB so takes tens of megabytes and a part of a second, not gigabytes.
+    """
+    places: _Places = {}
+    for text in said:
+        for start in range(0, len(text) - _BLOCK + 1, _BLOCK):
+            found = places.setdefault(text[start : start + _BLOCK], [])
+            if len(found) < _MAX_PLACES:
+                found.append((text, start))
+    return places
+
+
+def _is_repeated(note: str, places: _Places, known: str) -> bool:
+    for start in range(len(note) - _BLOCK + 1):
+        for text, place in places.get(note[start : start + _BLOCK], ()):
+            first, end = _common_run(note, start, text, place)
+            passages = (note[i : i + _PASSAGE] for i in range(first, end - _PASSAGE + 1))
+            if any(passage not in known for passage in passages):
+                return True
+    return False
+
+
+def _common_run(note: str, start: int, text: str, place: int) -> tuple[int, int]:
+    """From where to where in the note the text agrees with it, around a block they share."""
+    first, end = start, start + _BLOCK
+    shift = place - start
+    while first > 0 and first + shift > 0 and note[first - 1] == text[first - 1 + shift]:
+        first -= 1
+    while end < len(note) and end + shift < len(text) and note[end] == text[end + shift]:
+        end += 1
+    return first, end

@@ -135,7 +135,8 @@ class Guarded:
     """What must not be in a mail to the outside (``leak``)."""
 
     staff_addresses: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # and what its activities say
+    card_lines: tuple[str, ...]  # of all notices before: the card changes, a quoted notice does not
     customers_words: str  # everything the outside wrote: it knows that already
 
 
@@ -230,6 +231,13 @@ _ANSWERED = (  # the newest first; who it goes to decides which
 )
 _NOTES = select(message.c.text, message.c.new_text).where(
     message.c.lead_id == bindparam("lead"), message.c.kind == "note"
+)
+_SUMMARIES = select(activity.c.summary).where(activity.c.lead_id == bindparam("lead"), activity.c.summary != "")
+_SHOWN_CARDS = (
+    select(outbox.c.params)
+    .where(outbox.c.lead_id == bindparam("lead"), outbox.c.user_id.is_not(None), outbox.c.bytes.is_not(None))
+    .order_by(outbox.c.id.desc())
+    .limit(200)
 )
 _OUTSIDE_WORDS = (
     select(message.c.text, message.c.new_text, message.c.subject, message.c.to, message.c.cc)
@@ -394,6 +402,9 @@ def _for_customer(session: Session, material: Material) -> Material:
     before = [_shown(one) for one in session.execute(_ANSWERED, {"lead": row.lead_id}).all()]
     answered = _answered(before, row)
     notes = tuple(n.text or n.new_text for n in session.execute(_NOTES, {"lead": row.lead_id}).all())
+    summaries = tuple(session.execute(_SUMMARIES, {"lead": row.lead_id}).scalars())
+    cards = session.execute(_SHOWN_CARDS, {"lead": row.lead_id}).scalars()
+    lines = tuple(dict.fromkeys(line for params in cards for line in params.get("card_lines", ())))
     words = session.execute(_OUTSIDE_WORDS, {"lead": row.lead_id}).all()
     known = "\n".join(
         part for w in words for part in (w.subject, w.text, w.new_text, _addresses(w.to), _addresses(w.cc))
@@ -403,7 +414,7 @@ def _for_customer(session: Session, material: Material) -> Material:
         inside = set(session.execute(_INSIDE_IDS, {"lead": row.lead_id}).scalars())
         outside_ids = tuple(ref for ref in answered.reference_ids if ref not in inside and not is_thread_root(ref))
         answered = replace(answered, reference_ids=outside_ids)
-    return replace(material, answered=answered, guarded=Guarded(staff, notes, known))
+    return replace(material, answered=answered, guarded=Guarded(staff, (*notes, *summaries), lines, known))
 
 
 def _answered(before: Sequence[Shown], row: Outgoing) -> Shown | None:
