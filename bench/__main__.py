@@ -37,7 +37,7 @@ class Sizes:
 
 
 FULL = Sizes(floors=500, warm_up=100, burst=2000, steady=1000, steady_rate=50)
-QUICK = Sizes(floors=40, warm_up=20, burst=60, steady=50, steady_rate=50)
+QUICK = Sizes(floors=20, warm_up=10, burst=30, steady=20, steady_rate=50)
 
 
 @dataclass(frozen=True, slots=True)
