@@ -51,6 +51,11 @@ def headers_of(message: Message) -> Headers:
     return Headers(fields, by_name)
 
 
+def headers_written(message: Message) -> tuple[tuple[str, str], ...]:
+    """Every field in order, its name as written and its value as a person reads it."""
+    return tuple((name, header_text(str(value))) for name, value in message.raw_items())
+
+
 def header_text(value: str) -> str:
     """A field's value as a person reads it: decoded, white space collapsed, clean."""
     return clean_text(" ".join(_decode_words(unescape(value)).split()))

@@ -17,18 +17,19 @@ from mailcrm.ingest.charset import clean_text
 
 LARGEST = 512 * 1024
 DEEPEST = 256
+MOST_TAGS = 20_000  # some parsers look at all elements of a list or table for each one more: 130,000 took a minute
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 # Elements that are never left open: void, or closed by the next of their kind, or counted through their container.
 _UNCOUNTED = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p li tr td th dt dd option tbody thead tfoot "
+    "area base br col embed hr img input link meta param source track wbr p li tr td th dt dd tbody thead tfoot "
     "html head body title".split()
 )
 
 
 def is_within_limits(html: str) -> bool:
     """Whether the HTML is small and shallow enough for parsers that are quadratic in nesting."""
-    return len(html) <= LARGEST and _depth(html) <= DEEPEST
+    return len(html) <= LARGEST and html.count("<") <= 2 * MOST_TAGS and _depth(html) <= DEEPEST
 
 
 def _depth(html: str) -> int:

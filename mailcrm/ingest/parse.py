@@ -164,6 +164,8 @@ def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: lis
         return found or addresses_in(written)
 
     writers, senders = boxes("from"), addresses_in(headers.by_name.get("sender", ())[:1])
+    if len({address.address.lower() for address in writers}) > 1:
+        defects.append("several from addresses")
     return _Fields(
         from_=writers[0] if writers else None,
         sender=senders[0] if senders else None,

@@ -17,10 +17,14 @@ from mailcrm.ingest.headers import header_text
 _MOST_HEADER_LINES = 1_000
 _MOST_PARTS = 1_000
 _DEEPEST = 20
-_MOST_CONTAINERS = 100  # "multipart/" and "message/" in the whole mail; nested ones cost the parser depth times lines
+_MOST_CONTAINERS = (
+    100  # of multipart and message parts in the whole mail; nested ones cost the parser depth times lines
+)
+_MOST_BLOCKS = 20_000  # blank lines of a mail with a delivery report
 _MOST_WORK = 3_000_000  # containers times lines
 _SCANNED = 2_000_000  # above this, what is inside the parts is not searched for faults
 _LONGEST_NAME = 200
+_MOST_PARAMETERS = 40  # of one content field; reading them costs the square of their number
 _LONG_FIELD = re.compile(rb"(?im)^(content-(?:type|disposition):(?:[^\r\n]|\r?\n[ \t]){3000})(?:[^\r\n]|\r?\n[ \t])+")
 
 
@@ -46,9 +50,7 @@ def guarded_tree(raw: bytes, defects: list[str]) -> tuple[Message, bytes]:
         head = b"".join(lines[:_MOST_HEADER_LINES]) + b"\r\n"
     head, rest = _shortened(head), _shortened(rest) if len(rest) < _SCANNED else rest
     raw = head + rest
-    folded = raw.lower() if len(raw) < _SCANNED else raw
-    containers = folded.count(b"multipart/") + folded.count(b"message/rfc822")
-    if containers > _MOST_CONTAINERS or (containers > 30 and containers * raw.count(b"\n") > _MOST_WORK):
+    if _is_costly(raw):
         defects.append("too many nested parts")
         return email.message_from_bytes(_without_type(head)), rest
     kept = b""
@@ -57,6 +59,20 @@ def guarded_tree(raw: bytes, defects: list[str]) -> tuple[Message, bytes]:
         raw, kept = raw[:cut], raw[cut:]
         defects.append("too many parts")
     return email.message_from_bytes(raw), kept
+
+
+_CONTAINER = re.compile(rb"content-type:\s*(?:multipart|message)/(delivery-status\b)?")
+
+
+def _is_costly(raw: bytes) -> bool:
+    """Whether taking it apart would cost too much: the parser asks each line about every part it may be the end of, and makes a
+    message of each block of a delivery report."""
+    folded = raw.lower()
+    containers = [found[1] for found in _CONTAINER.finditer(folded)]
+    work = len(containers) * raw.count(b"\n")
+    if len(containers) > _MOST_CONTAINERS or work > (_MOST_WORK if len(containers) > 30 else 4 * _MOST_WORK):
+        return True
+    return any(containers) and folded.count(b"\n\r\n") + folded.count(b"\n\n") > _MOST_BLOCKS
 
 
 def _shortened(data: bytes) -> bytes:
@@ -91,6 +107,7 @@ def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
     todo: list[tuple[Message, int, bool]] = [(message, 0, False)]
     while todo:
         part, depth, is_alternative = todo.pop()
+        _cut_parameters(part)
         payload = part.get_payload()
         content_type = part.get_content_type()
         if len(found) >= _MOST_PARTS or depth > _DEEPEST:
@@ -111,10 +128,20 @@ def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
     return found
 
 
+def _cut_parameters(part: Message) -> None:
+    """Without the parameters that no honest part has: a thousand parts with hundreds of them each took a minute."""
+    for name in ("content-type", "content-disposition"):
+        written = next((str(value) for field, value in part.raw_items() if field.lower() == name), "")
+        if written.count(";") > _MOST_PARAMETERS:
+            part.replace_header(name, ";".join(written.split(";")[: _MOST_PARAMETERS + 1]))
+
+
 def _by_guessed_boundary(part: Message) -> list[Message]:
     """The parts of a multipart whose boundary is missing or spoilt: the first line that begins with two dashes "
     "tells."""
     data = _decoded(part)
+    if _is_costly(data):
+        return []
     for line in io.BytesIO(data[:20_000]):
         boundary = line.strip()
         if boundary.startswith(b"--") and 4 < len(boundary) < 90 and b'"' not in boundary and data.count(boundary) > 1:

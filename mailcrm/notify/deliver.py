@@ -165,7 +165,7 @@ class Deliverer:
         fresh = [row for row in rows if row.bytes is None]
         if not fresh:
             return known
-        made = [self._made(material) for material in self._material(fresh)]
+        made = self._all_made(fresh)
         reached("deliver.rendered")
         stored = self._stored(made)
         return known + [_Ready(one.row, one.mail.raw) for one in stored if one.mail is not None and not one.fault]
@@ -184,6 +184,18 @@ class Deliverer:
                 return []
             return [stored for one in made for stored in self._stored([one])]
         return list(made)
+
+    def _all_made(self, rows: Sequence[Outgoing]) -> list["_Made"]:
+        """Read together; if one cannot be read, one by one, and only that one waits."""
+        try:
+            return [self._made(material) for material in self._material(rows)]
+        except Exception as e:
+            if is_away(e):
+                raise
+            if len(rows) == 1:
+                log.exception("outbox row %d cannot be read", rows[0].id)
+                return [_Made(rows[0], None, f"{type(e).__name__}: cannot be read")]
+            return [made for row in rows for made in self._all_made([row])]
 
     def _material(self, rows: Sequence[Outgoing]) -> Sequence[Material]:
         with self._store.read() as session:

@@ -73,22 +73,31 @@ def staff_proof(mail: ParsedMail, envelope: Envelope, rules: Rules) -> str:
     if results is None or mail.from_ is None or has_several_from(mail):
         return ""
     domain = mail.from_.domain
-    by_method = dict(results.results)
-    if by_method.get("dmarc") == "pass" and results.dmarc_from in ("", domain):
+    if _said(results, "dmarc") == ["pass"] and _is_about(results, mail.from_):
         return f"dmarc=pass ({results.authserv_id})"
-    if by_method.get("dmarc") == "fail":
+    if "fail" in _said(results, "dmarc"):
         return ""
     if any(are_aligned(d, domain) for d in results.dkim_domains):
         return f"dkim=pass ({results.authserv_id})"
-    if are_aligned(results.spf_domain, domain):
+    if _said(results, "spf") == ["pass"] and are_aligned(results.spf_domain, domain):
         return f"spf=pass ({results.authserv_id})"
     return ""
+
+
+def _said(results: AuthResults, method: str) -> list[str]:
+    """All results of a method. A relay writes one of SPF and DMARC each: a second one was smuggled in."""
+    return [result for said, result in results.results if said == method]
+
+
+def _is_about(results: AuthResults, from_: Address) -> bool:
+    """Whether the DMARC result is about the address that we read; a relay that names no domain may have read another one."""
+    return results.dmarc_from == from_.domain or (not results.dmarc_from and "@" not in from_.name)
 
 
 def is_disproven(mail: ParsedMail, envelope: Envelope, rules: Rules) -> bool:
     """Whether a trusted relay says that the From domain did *not* send this."""
     results = trusted_results(mail, envelope, rules)
-    return has_several_from(mail) or (results is not None and dict(results.results).get("dmarc") == "fail")
+    return has_several_from(mail) or (results is not None and "fail" in _said(results, "dmarc"))
 
 
 def trusted_results(mail: ParsedMail, envelope: Envelope, rules: Rules) -> AuthResults | None:
@@ -105,7 +114,7 @@ def trusted_results(mail: ParsedMail, envelope: Envelope, rules: Rules) -> AuthR
 
 
 def has_several_from(mail: ParsedMail) -> bool:
-    """Whether the mail carries more than one From, which DMARC cannot judge."""
+    """Whether the mail carries more than one From, or more than one address in it, which DMARC cannot judge."""
     return any("several from" in defect.lower() or "multiple from" in defect.lower() for defect in mail.defects)
 
 

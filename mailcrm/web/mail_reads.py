@@ -1,19 +1,18 @@
 """What the lists and pages of received and leaving mail show; a constant number of statements for each.
 
-Stored mails are read with the standard library and only in part: header lines, the first text, the first HTML.
+Of a stored mail are shown its header lines, the first text and the first HTML.
 """
 
-import email
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.policy import default as email_policy
-from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, func, or_, select, true
 
 from mailcrm.crm.rights import Actor
+from mailcrm.ingest.headers import headers_written
+from mailcrm.ingest.parts import bodies_of
+from mailcrm.ingest.tree import guarded_tree, leaves_of
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import inbound, inbound_copy, lead, message, outbox, outbox_recipient, raw, user
@@ -175,50 +174,17 @@ def raw_bytes(row: RowMapping, blobs: Blobs) -> bytes | None:
 
 
 def stored_mail(content: bytes) -> StoredMail:
-    """Read for showing; whatever cannot be read is left out, nothing is raised."""
-    parsed = email.message_from_bytes(content, policy=email_policy)
-    headers = tuple(_headers(parsed))
-    parts = [part for part in parsed.walk() if not part.is_multipart()][:200]
-    texts = [part for part in parts if part.get_content_maintype() == "text" and not _is_file(part)]
+    """Read for showing, within the limits that arriving mail is read with; what cannot be read is left out, nothing is raised."""
+    defects: list[str] = []
+    try:
+        message, _unread = guarded_tree(content, defects)
+        bodies = bodies_of(leaves_of(message, defects), defects)
+        fields = headers_written(message)[:200]
+    except Exception:  # noqa: BLE001 - the email package raises many things on hostile mail, and its page must open all the same
+        return StoredMail((), "", "", ())
     return StoredMail(
-        headers,
-        text=_first(texts, "text/plain"),
-        html=_first(texts, "text/html"),
-        files=tuple(_file_name(part) for part in parts if part not in texts),
+        tuple((name, value[:2000]) for name, value in fields),
+        text=next(iter(bodies.text), "")[:_MOST_SHOWN],
+        html=next(iter(bodies.html), "")[:_MOST_SHOWN],
+        files=tuple(leaf.filename or leaf.content_type for leaf in bodies.attached[:200]),
     )
-
-
-def _headers(parsed: Any) -> list[tuple[str, str]]:
-    found = []
-    for name, value in parsed.raw_items():
-        try:
-            found.append((name, str(email_policy.header_fetch_parse(name, value))[:2000]))
-        except Exception:  # noqa: BLE001 - the email package raises many things on hostile headers
-            found.append((name, str(value)[:2000]))
-    return found[:200]
-
-
-def _is_file(part: EmailMessage) -> bool:
-    try:
-        return part.get_content_disposition() == "attachment"
-    except Exception:  # noqa: BLE001 - see above
-        return True
-
-
-def _file_name(part: EmailMessage) -> str:
-    try:
-        return part.get_filename() or part.get_content_type()
-    except Exception:  # noqa: BLE001 - see above
-        return "?"
-
-
-def _first(parts: Sequence[EmailMessage], content_type: str) -> str:
-    part = next((p for p in parts if p.get_content_type() == content_type), None)
-    if part is None:
-        return ""
-    payload = part.get_payload(decode=True)
-    content = payload if isinstance(payload, bytes) else b""
-    try:
-        return content.decode(part.get_content_charset("utf-8"), "replace")[:_MOST_SHOWN]
-    except LookupError:
-        return content.decode("utf-8", "replace")[:_MOST_SHOWN]
