@@ -21,7 +21,6 @@ from mailcrm.crm.moving import move_message
 from mailcrm.mail import (
     Address,
     Attachment,
-    AuthorKind,
     Envelope,
     Event,
     Facts,
@@ -698,8 +697,3 @@ def join_teams(session: Session, arrival: Arrival, inbound_id: int, now: datetim
     return (
         Event("message_in", row.lead_id, message_id=row.message_row_id, inbound_id=inbound_id, also_team_ids=others),
     )
-
-
-def is_staff(arrival: Arrival) -> bool:
-    """Whether the mail claims to be from a user, proven or not."""
-    return arrival.facts.author.kind in (AuthorKind.USER_PROVEN, AuthorKind.USER_CLAIMED)

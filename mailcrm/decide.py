@@ -27,7 +27,6 @@ from mailcrm.mail import (
 from mailcrm.marker import has_marker
 from mailcrm.rules import Rules
 from mailcrm.threading.author import is_no_reply, is_role
-from mailcrm.threading.domains import is_free_mail
 from mailcrm.threading.owner import owner_of
 
 _NO_WAY_OUT = frozenset({NoticeKind.HELD, NoticeKind.LOOP, NoticeKind.DIGEST, NoticeKind.ADMIN, NoticeKind.NOTE})
@@ -176,6 +175,8 @@ def machine_mail(case: Case) -> Route | None:
         return Route(RouteKind.RECEIPT if lead_id is not None else RouteKind.QUIET, tied, lead_id=lead_id)
     if kind in (MailKind.CHALLENGE, MailKind.FEEDBACK_REPORT, MailKind.SYSTEM):
         return Route(RouteKind.QUIET, Reason.QUIET_MACHINE, kind.value)
+    if case.facts.author.kind is AuthorKind.MACHINE and case.facts.author.user_id is not None:
+        return Route(RouteKind.QUIET, Reason.QUIET_MACHINE, "from staff")
     return None
 
 
@@ -459,11 +460,6 @@ def _new_lead(case: Case, reason: Reason, previous_owner_id: int | None = None) 
 def new_lead_by_hand(mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime) -> Route:
     """The route of "make lead" in triage."""
     return _new_lead(Case(mail, verdict, facts, rules, now), Reason.BY_HAND)
-
-
-def is_own_domain_free(domain: str) -> bool:
-    """Whether a company may be made from this domain: never from a mail provider's."""
-    return not is_free_mail(domain)
 
 
 RULES: tuple[Rule, ...] = (

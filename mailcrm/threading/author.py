@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mailcrm.address import address_key
-from mailcrm.mail import Address, Author, AuthorKind, AuthResults, Envelope, ParsedMail, Verdict
+from mailcrm.mail import Address, Author, AuthorKind, AuthResults, Envelope, MailKind, ParsedMail, Verdict
 from mailcrm.rules import Rules
 from mailcrm.threading.domains import are_aligned
 
@@ -55,7 +55,7 @@ def author_of(
     """
     from_ = mail.from_ or Address("", envelope.mail_from)
     known = staff.get(address_key(from_.address))
-    if verdict.is_machine:
+    if verdict.is_machine and (known or verdict.kind is not MailKind.HUMAN):  # a form may send with a null reverse-path
         return Author(AuthorKind.MACHINE, from_, known.user_id if known else None)
     if known:
         proof = staff_proof(mail, envelope, rules) if known.is_active else ""
@@ -64,7 +64,7 @@ def author_of(
     person = form_person(mail, from_, staff, rules, is_from_staff_domain=is_from_staff_domain)
     if person:
         return Author(AuthorKind.OUTSIDER, person, is_form=True)
-    return Author(AuthorKind.OUTSIDER, from_)
+    return Author(AuthorKind.MACHINE if verdict.is_machine else AuthorKind.OUTSIDER, from_)
 
 
 def staff_proof(mail: ParsedMail, envelope: Envelope, rules: Rules) -> str:
