@@ -58,6 +58,15 @@ def test_one_person_who_uses_the_form_twice_has_two_leads(house: House) -> None:
     assert len(house.to(ALICE_AT)) + len(house.to(BOB_AT)) == 2
 
 
+def test_a_form_that_sends_with_a_null_reverse_path_is_still_its_visitors_mail(house: House) -> None:
+    made = mail("Web <www@firma.test>", SALES, "Contact", "Call me.", headers=[("Reply-To", "Dora <dora@gmail.com>")])
+
+    house.receive(made, "", [SALES])
+
+    house.staff(answer(house.notice(ALICE_AT), ALICE, "When?"))
+    assert len(house.to("dora@gmail.com")) == 1
+
+
 # --- groups and newsletters ---------------------------------------------------------------------------------------------
 
 

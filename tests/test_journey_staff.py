@@ -54,6 +54,7 @@ _NONE = "mx.firma.test; dmarc=none header.from=firma.test"
         (_FAILED, False),
         ("mx.firma.test; dmarc=temperror header.from=firma.test", False),
         ("mx.firma.test; dkim=pass header.d=evil.example", False),
+        ("mx.firma.test; dmarc=pass header.from=evil.example", False),
         ("mx.evil.example; dmarc=pass header.from=firma.test", False),
         ("", False),
     ],
@@ -67,6 +68,16 @@ def test_a_staff_address_with_a_valid_token_acts_only_with_proof(house: House, r
     assert bool(house.to(CAROL_AT)) is is_sent
     assert kinds(house, lead.id) == (["email_in", "email_out"] if is_sent else ["email_in"])
     assert outcome(house) == (("reply", "reply_token") if is_sent else ("hold", "staff_not_proven"))
+
+
+def test_a_mail_of_two_writers_proves_neither(house: House) -> None:
+    notice = carol_writes(house)
+    made = mail(f"{ALICE}, Mallory <{MALLORY_AT}>", reply_address(notice), "Re: Pump", "Pay to this account.")
+
+    _receive(house, made, "mx.firma.test; dmarc=pass")
+
+    assert not house.to(CAROL_AT)
+    assert outcome(house) == ("hold", "staff_not_proven")
 
 
 def test_where_a_token_is_enough_it_still_does_not_stand_against_a_failed_proof(
