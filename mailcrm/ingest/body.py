@@ -332,8 +332,9 @@ def _is_delimiter(line: str) -> bool:
 
 def _is_signature_start(lines: list[str], index: int, limit: int) -> bool:
     """Long text below the delimiter is not a signature."""
-    below = sum(1 for line in lines[index + 1 : limit] if line.strip())
-    return _is_delimiter(lines[index]) and below <= _LONGEST_SIGNATURE
+    if not _is_delimiter(lines[index]):
+        return False
+    return sum(1 for line in lines[index + 1 : limit] if line.strip()) <= _LONGEST_SIGNATURE
 
 
 def _is_mobile_line(line: str) -> bool:
