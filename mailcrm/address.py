@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from mailcrm.mail import Intent
 
 TOKEN_PREFIX = "r"
+LONGEST_ADDRESS = 320  # 64 + "@" + 255 (RFC 5321 4.5.3.1); a longer one cannot be written to, nor kept
 _INTENTS = (Intent.REPLY, Intent.NOTE, Intent.UNDO, Intent.DIGEST)
 _TOKEN = re.compile(r"[a-z2-7]{26}\Z")
 _RETURN_PATH = re.compile(r"b([1-9][0-9]{0,12})\.([a-z2-7]{12})\Z")
@@ -30,7 +31,8 @@ def address_key(address: str) -> str:
     local, at, domain = address.strip().rpartition("@")
     if not at or not local or not domain:
         return ""
-    return f"{local.casefold()}@{domain_key(domain)}"
+    key = f"{local.casefold()}@{domain_key(domain)}"
+    return key if len(key) <= LONGEST_ADDRESS else ""
 
 
 def domain_key(domain: str) -> str:

@@ -45,6 +45,7 @@ from mailcrm.store.tables import (
     team,
 )
 from mailcrm.store.upsert import insert_ignore
+from mailcrm.threading.domains import are_aligned, is_free_mail
 
 _FRESH = timedelta(seconds=30)  # five tries take longer
 _LOOPS = frozenset(
@@ -298,7 +299,7 @@ def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) 
         restore(session, lead_id, None, now, reason="written_to")
     row_id = _write_email_in(session, arrival, inbound_id, lead_id, partner_id, now)
     after_mail_in(session, lead_id, now)
-    if found and facts.partner and found.partner_id == facts.partner.id:
+    if found and facts.partner and found.partner_id == facts.partner.id and may_redirect(facts, route, found):
         session.execute(update(lead).where(lead.c.id == lead_id).values(reply_to=facts.reply_to[:320]))
     if route.retire_outbox_id is not None:
         session.execute(update(outbox).where(outbox.c.id == route.retire_outbox_id).values(is_token_retired=True))
@@ -315,6 +316,21 @@ def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) 
         also_team_ids=route.also_team_ids,
     )
     return Placed(lead_id, row_id, (told, *_link_second_lead(session, arrival, row_id, now)))
+
+
+def may_redirect(facts: Facts, route: Route, found: LeadFacts) -> bool:
+    """Whether answers on a lead may go from now on to where this mail asks for them.
+
+    Anybody can write the customer's From and a Reply-To of their own: what leads out of the customer's house must be known on the
+    lead or come with proof that the customer's domain sent it. A salesperson who answers an earlier notice is not told of it.
+    """
+    if route.is_unconfirmed or route.is_guess:
+        return False
+    if not facts.reply_to or facts.is_same_company_proven:
+        return True
+    domain = facts.author.address.domain
+    is_in_house = not is_free_mail(domain) and are_aligned(Address("", facts.reply_to).domain, domain)
+    return is_in_house or address_key(facts.reply_to) in (found.reply_key, *found.known_keys)
 
 
 def _writer(session: Session, arrival: Arrival, found: LeadFacts | None, now: datetime) -> int | None:
@@ -613,6 +629,7 @@ def _add_attachments(session: Session, row_id: int, parts: tuple[Attachment, ...
 def _add_participants(session: Session, arrival: Arrival, lead_id: int, partner_id: int | None) -> None:
     """The writer, and the outside people in their To and Cc, who get copies of the answers if the writer is confirmed."""
     is_confirmed = not arrival.route.is_unconfirmed
+    brings_others = is_confirmed and not arrival.route.is_guess  # a forged From and a known subject are no introduction
     author = arrival.facts.author.address
     author_key = address_key(author.address)
     rows: list[dict[str, Any]] = []
@@ -621,7 +638,7 @@ def _add_participants(session: Session, arrival: Arrival, lead_id: int, partner_
     for address in (*arrival.mail.to, *arrival.mail.cc)[:50]:
         key = address_key(address.address)
         if key in arrival.facts.outsiders_in_header and key != author_key:
-            rows.append(_participant(lead_id, address, None, is_confirmed=is_confirmed, gets_copies=is_confirmed))
+            rows.append(_participant(lead_id, address, None, is_confirmed=brings_others, gets_copies=brings_others))
     insert_ignore(session, participant, rows)
 
 

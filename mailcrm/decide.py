@@ -79,7 +79,7 @@ def came_before(case: Case) -> Route | None:
         if not case.mail.has_message_id and case.now - past.received_at > _HOURS_24:
             return None
         return Route(RouteKind.DUPLICATE, Reason.DUPLICATE, lead_id=past.lead_id)
-    if past.is_similar_text and past.message_row_id and not case.is_proven_user:
+    if past.is_similar_text and past.message_row_id and case.facts.author.user_id is None:
         return Route(RouteKind.VARIANT, Reason.VARIANT, lead_id=past.lead_id)
     return None
 
@@ -233,6 +233,7 @@ def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
         Reason.REPLY_TOKEN,
         lead_id=lead_id,
         takes_lead=lead is not None and lead.owner_id is None,
+        only_to_key=token.author_key if token.is_unconfirmed else "",
     )
 
 
@@ -303,7 +304,12 @@ def outsider_token(case: Case) -> Route | None:
 
 
 def is_known_on(case: Case, lead: LeadFacts) -> bool:
-    """Whether the writer is somebody of this lead: its partner, a confirmed participant, or proven to be of the same company."""
+    """Whether the writer is somebody of this lead: its partner, a confirmed participant, or proven to be of the same company.
+
+    Nobody is, whose address a relay of ours says was forged.
+    """
+    if case.facts.is_disproven:
+        return False
     if case.author_key in lead.known_keys:
         return True
     domain = case.author_key.rpartition("@")[2]
@@ -387,6 +393,7 @@ def is_subject_evidence(case: Case) -> bool:
         case.mail.has_reply_prefix
         and sum(c.isalpha() for c in case.mail.base_subject) >= 8
         and not case.facts.author.is_form
+        and not case.facts.is_disproven
         and not is_role(address)
         and not is_no_reply(address)
         and not case.rules.is_ours(address)

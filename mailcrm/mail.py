@@ -396,7 +396,7 @@ class TokenHit:
     message_row_id: int | None
     in_envelope: bool
     is_retired: bool = False
-    is_unconfirmed: bool = False  # the message it told of came from an unconfirmed person
+    is_unconfirmed: bool = False  # its notice said that an answer goes to that one unconfirmed person only
     author_key: str = ""  # who wrote that message
     kind: str = ""  # of notice: a question or a digest is never a way to the customer
 
@@ -532,6 +532,7 @@ class Facts:
     sent_hashes: frozenset[str] = frozenset()
     card_lines: tuple[str, ...] = ()
     is_same_company_proven: bool = False
+    is_disproven: bool = False  # a trusted relay says that From's domain did not send it
     is_own_list: bool = False
     reply_to: str = ""  # the outsider's own Reply-To, if answers shall go elsewhere
     outsiders_in_header: frozenset[str] = frozenset()  # keys in To/Cc that are neither ours nor staff's

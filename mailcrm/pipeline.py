@@ -103,7 +103,8 @@ _OPEN_QUESTIONS = frozenset(
         Reason.FORWARD_OR_COPY,
         Reason.UNKNOWN_LOCAL_PART,
         Reason.NOTHING_FITS,
-        Reason.QUIET_BULK,
+        Reason.LOOP_OWN_MAIL,
+        Reason.LOOP_RECEIVED,
     }
 )
 _ON_A_LEAD = frozenset({RouteKind.NEW_LEAD, RouteKind.APPEND})
@@ -120,10 +121,12 @@ def _decide_again(session: Session, arrival: Arrival, places: Places, now: datet
         return ()
     envelope = replace(arrival.envelope, rcpt_to=_recipients_of_all(arrival))
     facts = look_up(session, arrival.mail, arrival.verdict, envelope, places.rules, places.keyring, now)
-    facts = replace(facts, past=None, recents=())
+    # Fields that make a mail machine's or spam are no part of what it is known by: a quiet copy must not hide the true one.
+    is_open = past.reason in _OPEN_QUESTIONS or past.state == "quiet"
+    facts = replace(facts, past=None, recents=facts.recents if past.state == "quiet" else ())
     route = decide(arrival.mail, arrival.verdict, facts, places.rules, now)
     again = replace(arrival, facts=facts, route=route, inbound_id=past.inbound_id)
-    if past.reason in _OPEN_QUESTIONS and route.kind not in (RouteKind.HOLD, RouteKind.TRIAGE, RouteKind.QUIET):
+    if is_open and route.kind not in (RouteKind.HOLD, RouteKind.TRIAGE, RouteKind.QUIET):
         return apply(session, _with_first_raw(session, again), now)
     if past.route in _ON_A_LEAD and _is_moved(route, facts) and route.lead_id is not None:
         return move_to_lead(session, past.inbound_id, route.lead_id, now)

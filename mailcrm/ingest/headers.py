@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.utils import getaddresses
 
+from mailcrm.address import address_key
 from mailcrm.ingest.charset import clean_text, decode
 from mailcrm.mail import Address
 
@@ -138,7 +139,7 @@ def _bare(address: str) -> str:
     if text.lower().startswith("mailto:"):
         text = text[7:]
     local, at, domain = text.rpartition("@")
-    return text if at and local and domain and " " not in domain else ""
+    return text if at and local and domain and " " not in domain and address_key(text) else ""
 
 
 def _display_name(name: str) -> str:

@@ -134,7 +134,7 @@ def _data(smtp: smtplib.SMTP, raw: bytes) -> Answer:
 
 
 def _answer(code: int, said: bytes | str) -> Answer:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    text = (said.decode("utf-8", "replace") if isinstance(said, bytes) else said).replace("\0", "")
     text = " ".join(_ENHANCED.sub("", line) if i else line for i, line in enumerate(text.split("\n")))
     found = _ENHANCED.match(text)
     enhanced = found[1] if found else str(code)

@@ -70,6 +70,7 @@ from mailcrm.threading.references import ids_to_look_up, ref_hits
 from mailcrm.threading.similar import is_mostly_same
 
 _HOURS_2 = timedelta(hours=2)
+_MOST_LOCKED = 100  # addresses of one kind: the server's table of locks is shared by all that work on it
 _KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _ADMIN_LOCAL_PARTS = frozenset({"postmaster", "abuse", "hostmaster", "mailer-daemon"})
@@ -109,7 +110,8 @@ def look_up(
         recents=recent_of(session, author_key, now) if author.kind is AuthorKind.OUTSIDER else (),
         outsiders_in_header=_outsiders(mail, staff, rules),
         reply_to=_reply_to(mail, author, staff, rules),
-        is_same_company_proven=bool(staff_proof(mail, envelope, rules)),
+        is_same_company_proven=not author.is_form and bool(staff_proof(mail, envelope, rules)),
+        is_disproven=is_disproven(mail, envelope, rules),
     )
     facts = _with_recipients(session, facts, claims, mail, envelope, rules)
     facts = _with_people(session, facts, author_key, mail, rules, now)
@@ -121,13 +123,13 @@ def look_up(
 
 def lock_keys(mail: ParsedMail, envelope: Envelope) -> tuple[int, ...]:
     """What a mail must be alone with: its writer, the ids it names, the outbox rows its addresses name. Sorted 63-bit numbers."""
-    people = [a.address for a in (mail.from_, *mail.reply_to) if a]
+    people = [a.address for a in (mail.from_, *mail.reply_to[:_MOST_LOCKED]) if a]
     names = {f"writer:{address_key(p)}" for p in people}
     domains = {address_key(p).rpartition("@")[2] for p in people}
     names |= {f"domain:{d}" for d in domains if d and not is_free_mail(d)}
     names |= {f"id:{ref}" for ref in ids_to_look_up(mail.message_id, mail.mentioned_ids)}
     claims = [read_token(a) for a in (*envelope.rcpt_to, *(a.address for a in (*mail.to, *mail.cc)))]
-    names |= {f"outbox:{c.outbox_id}" for c in claims if c}
+    names |= {f"outbox:{c.outbox_id}" for c in claims[:_MOST_LOCKED] if c}
     names.add(f"content:{mail.content_key}")
     return tuple(
         sorted(int.from_bytes(hashlib.sha256(n.encode("utf-8", "replace")).digest()[:8], "big") >> 1 for n in names)
@@ -189,8 +191,8 @@ _OUTBOX = (
         outbox.c.message_row_id,
         outbox.c.is_token_retired,
         outbox.c.lead_id,
+        outbox.c.params,
         message.c.lead_id.label("message_lead_id"),
-        message.c.is_unconfirmed,
         message.c.author_address,
     )
     .outerjoin(message, message.c.id == outbox.c.message_row_id)
@@ -227,7 +229,7 @@ def _hit(row: Row[Any], intent: Intent, *, in_envelope: bool) -> TokenHit:
         message_row_id=row.message_row_id,
         in_envelope=in_envelope,
         is_retired=row.is_token_retired,
-        is_unconfirmed=bool(row.is_unconfirmed),
+        is_unconfirmed=bool(row.params.get("is_unconfirmed")),
         author_key=address_key(row.author_address or ""),
         kind=row.kind,
     )
@@ -281,7 +283,7 @@ def staff_addresses(session: Session, mail: ParsedMail, envelope: Envelope) -> d
     """Users' addresses among those the mail names."""
     named = [a.address for a in (mail.from_, mail.sender, *mail.reply_to, *mail.to, *mail.cc) if a]
     keys = {address_key(a) for a in (*named, envelope.mail_from)} - {""}
-    rows = session.execute(_STAFF, {"keys": sorted(keys)[:500]})
+    rows = session.execute(_STAFF, {"keys": sorted(keys)})
     return {row.key: StaffAddress(row.key, row.user_id, row.is_active) for row in rows}
 
 
