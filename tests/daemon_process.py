@@ -5,6 +5,7 @@ A daemon that is not ``is_mended`` dies of a poisoned mail (``daemon_child``).
 """
 
 import asyncio
+import atexit
 import contextlib
 import importlib
 import json
@@ -228,6 +229,7 @@ def _furnished_folder() -> Path:
     """A data folder on SQLite with people and aliases, made once and copied."""
     if not _furnished:
         _furnished.append(tempfile.TemporaryDirectory(prefix="mailcrm-furnished-"))
+        atexit.register(_furnished[0].cleanup)
         furnished_database(Path(_furnished[0].name))
     return Path(_furnished[0].name)
 
