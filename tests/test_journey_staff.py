@@ -1,6 +1,7 @@
 """Who may speak for the house: proof, tokens in wrong hands, and what must not leave in a salesperson's mail."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
@@ -34,6 +35,7 @@ from tests.journey_steps import (
     reply_address,
     sent_to_nobody_but,
     texts,
+    without,
 )
 from tests.smtp_peer import CaughtMail
 
@@ -107,14 +109,19 @@ def test_who_is_held_is_asked_at_the_stored_address_only(house: House) -> None:
     assert sent_to_nobody_but(house, STAFF)
 
 
-def test_a_question_is_asked_once_an_hour_about_one_lead(house: House) -> None:
+@pytest.mark.parametrize("address", ["", SALES], ids=["of a lead", "of no lead"])
+def test_a_question_is_asked_once_an_hour(house: House, address: str) -> None:
     notice = carol_writes(house)
 
     for turn in range(3):
-        _receive(house, answer(notice, ALICE, f"Pay to account {turn}."), _NONE)
+        made = answer(notice, ALICE, f"Pay to account {turn}.", address=address)
+        _receive(house, made if not address else without(made, "In-Reply-To", "References"), _NONE)
 
     assert notice_kinds(house) == ["message", "held"]
     assert [row.state for row in house.inbounds()[1:]] == ["held"] * 3
+    house.clock.move(timedelta(minutes=61))
+    _receive(house, answer(notice, ALICE, "Pay to another account.", address=address), _NONE)
+    assert notice_kinds(house) == ["message", "held", "held"]
 
 
 def test_the_answer_to_a_question_never_reaches_the_customer(house: House) -> None:

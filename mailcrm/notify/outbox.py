@@ -27,7 +27,7 @@ from mailcrm.store.upsert import insert_ignore
 
 LEASE = timedelta(minutes=30)  # longer than a group of mails at the slowest peer
 RENDER_TRIES = 5
-QUESTIONS_PER_HOUR = 1  # to one user about one lead
+QUESTIONS_PER_HOUR = 1  # to one user about one lead, or about mails of no lead
 QUESTIONS_PER_DAY = 10  # to one user
 
 _ADD = {
@@ -39,7 +39,12 @@ _CARRIED_BY = update(message).where(message.c.id == bindparam("b_message")).valu
 _ASKED = update(inbound).where(inbound.c.id == bindparam("b_inbound")).values(asked_at=bindparam("b_now"))
 _QUESTIONS = select(
     func.count(),
-    func.count().filter(and_(outbox.c.lead_id == bindparam("lead"), outbox.c.created_at > bindparam("hour_ago"))),
+    func.count().filter(
+        and_(
+            outbox.c.lead_id.is_not_distinct_from(bindparam("lead", type_=outbox.c.lead_id.type)),
+            outbox.c.created_at > bindparam("hour_ago"),
+        )
+    ),
 ).where(
     outbox.c.user_id == bindparam("user"),
     outbox.c.kind == NoticeKind.HELD,
