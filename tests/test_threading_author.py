@@ -35,8 +35,10 @@ def _alices(**results: Any) -> Any:
         ({"results": (("dmarc", "fail"),), "dkim_domains": ("firma.test",)}, ""),
         ({"results": (("dmarc", "none"),), "dkim_domains": ("mail.firma.test",)}, "dkim=pass (mx.firma.test)"),
         ({"results": (), "dkim_domains": ("evil.example",)}, ""),
-        ({"results": (), "dkim_domains": ("evil.example",), "spf_domain": "firma.test"}, "spf=pass (mx.firma.test)"),
-        ({"results": (), "spf_domain": "evil.example"}, ""),
+        ({"results": (("spf", "pass"),), "spf_domain": "firma.test"}, "spf=pass (mx.firma.test)"),
+        ({"results": (("spf", "pass"),), "spf_domain": "evil.example"}, ""),
+        ({"results": (("spf", "fail"), ("spf", "pass")), "spf_domain": "firma.test"}, ""),
+        ({"results": (("dmarc", "none"), ("dmarc", "pass"))}, ""),
         ({"results": (("dmarc", "temperror"),)}, ""),
         ({"authserv_id": "mx.evil.example"}, ""),
         ({"authserv_id": "MX.Firma.Test", "received_above": 1}, "dmarc=pass (MX.Firma.Test)"),
@@ -104,6 +106,12 @@ def test_without_from_the_envelope_says_who_wrote() -> None:
     author = author_of(a_mail(from_=None), a_verdict(), an_envelope(), {}, RULES)
 
     assert author.address == Address("", "carol@acme.example")
+
+
+def test_a_result_that_names_no_domain_is_not_believed_about_a_name_that_holds_an_address() -> None:
+    odd = a_mail(from_=Address("mallory@evil.example", ALICES.address), auth=(auth_results(dmarc_from=""),))
+
+    assert staff_proof(odd, an_envelope(), RULES) == ""
 
 
 @pytest.mark.parametrize(
