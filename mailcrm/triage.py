@@ -26,6 +26,7 @@ from mailcrm.mail import (
     Door,
     Envelope,
     Facts,
+    Intent,
     ParsedMail,
     Reason,
     Route,
@@ -77,10 +78,12 @@ def attach(desk: Desk, inbound_id: int, lead_id: int, by: int) -> Done:
 
 
 def send(desk: Desk, inbound_id: int, by: int) -> Done:
-    """Send a colleague's held mail to the customer. What holds a piece of our notice is refused."""
+    """Send a colleague's held mail to the customer. What was meant as a note, or holds a piece of our notice, is refused."""
 
     def choose(session: Session, kept: _Kept, facts: Facts, now: datetime) -> Route:
         lead_id = _staff_lead(kept)
+        if any(token.intent is Intent.NOTE for token in facts.tokens):
+            raise Refused("It was written to the address for internal notes: keep it as a note.")
         _refuse_leaks(session, kept, facts, rules_of(desk.config), lead_id, now)
         is_new_person = kept.row.reason == Reason.NEW_PERSON_REPLY
         key = kept.row.reason_detail if is_new_person else ""

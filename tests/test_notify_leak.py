@@ -48,6 +48,7 @@ def test_an_ordinary_answer_is_clean() -> None:
         ("See https://page.firma.test/leads/7", "page"),
         ("> Stage: Assigned", "line of the card"),
         ("> > the  margin is thin\n> > here: do not go below 11 500 euros", "note"),
+        ("the margin > is thin here: do > not go below 11 500 | euros", "note"),
         ("By the way: kulut ovat 4 500 e.", "note"),
     ],
 )

@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from mailcrm.address import looks_like_token
 from mailcrm.marker import has_marker
 
-_SPACE = re.compile(r"\s+")
+_BETWEEN_WORDS = re.compile(r"[>|\s]+")
 _LOCAL_AT = re.compile(r"([\w.+-]{27,64})@([\w.-]+)", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _BEGINS_LIKE_A_MAIL = re.compile(rb"\s*(From |[A-Za-z][A-Za-z-]*:\s)")
@@ -109,7 +109,8 @@ def _decoded(content: bytes) -> str:
 
 
 def _folded(text: str) -> str:
-    return _SPACE.sub(" ", re.sub(r"(?m)^[>\s]+", "", text)).casefold()
+    """Without case, line breaks and the signs of quotes, wherever they stand: HTML may have joined quoted lines to one."""
+    return _BETWEEN_WORDS.sub(" ", text).casefold()
 
 
 def _marker(said: Sequence[str]) -> str:
@@ -126,7 +127,7 @@ def _token(said: Sequence[str], own: str) -> str:
 
 def _first(what: str, said: Sequence[str], secrets: Iterable[str], known: str) -> str:
     for secret in secrets:
-        folded = _folded(secret)
+        folded = _folded(secret).strip()
         if folded not in known and any(_stands_in(folded, text) for text in said):
             return f"{what}: {secret}"
     return ""
