@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.mails import DOMAIN, PARTNER_COUNT, partner_address
 from mailcrm import app
 from mailcrm.config import Config, from_mapping
 from mailcrm.crm.partners import NewCompany, NewPerson, add_company, add_person
@@ -11,13 +12,7 @@ from mailcrm.crm.people import NewUser, add_user
 from mailcrm.crm.teams import NewAlias, add_alias, add_member, add_team
 from mailcrm.store.engine import Session
 
-DOMAIN = "crm.firma.example"
-PARTNER_COUNT = 500
 _NO_LIMIT = 1_000_000_000
-
-
-def partner_address(number: int) -> str:
-    return f"known{number}@customer{number}.example"
 
 
 def bench_config(folder: Path, relay_port: int, database: str) -> Config:

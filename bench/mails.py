@@ -7,8 +7,8 @@ mail a notice tells of.
 import re
 from dataclasses import dataclass
 
-from bench.house import DOMAIN, PARTNER_COUNT, partner_address
-
+DOMAIN = "crm.firma.example"
+PARTNER_COUNT = 500
 _MARKER = re.compile(rb"bench-mail-(\d+)-")
 _REPLY_LAG = 60  # how far back the mail lies that a reply answers: by then it is placed
 _SIZE = 10_000
@@ -28,6 +28,11 @@ class SentMail:
     mail_from: str
     rcpt_to: str
     raw: bytes
+
+
+def partner_address(number: int) -> str:
+    """The address of a known partner."""
+    return f"known{number}@customer{number}.example"
 
 
 def bench_mail(number: int) -> SentMail:
