@@ -216,7 +216,8 @@ def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
     facts = case.facts
     if has_outsider_of(case, lead_id):
         return Route(RouteKind.SENT, Reason.SENT_DIRECTLY, lead_id=lead_id)
-    if token.is_retired or token.user_id is None:
+    # Who has a signed mail of a salesperson's could hand it in again for another lead: what leaves must be addressed to it.
+    if token.is_retired or token.user_id is None or not _is_addressed(case, token):
         return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=lead_id)
     lead = facts.lead(lead_id)
     against = staff_reply_fault(case)
@@ -235,6 +236,11 @@ def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
         takes_lead=lead is not None and lead.owner_id is None,
         only_to_key=token.author_key if token.is_unconfirmed else "",
     )
+
+
+def _is_addressed(case: Case, token: TokenHit) -> bool:
+    """Whether the writer addressed the mail to this token. A second To may have been put on top of the one they signed."""
+    return token.is_named and not {"several to fields", "several cc fields"} & set(case.mail.defects)
 
 
 def is_answered_by_another(case: Case, lead: LeadFacts | None) -> bool:
@@ -257,13 +263,21 @@ def staff_reply_fault(case: Case) -> Route | None:
     """What must not reach a customer in a salesperson's mail, or cannot be read well enough to tell (DESIGN section 5)."""
     mail = case.mail
     for part in mail.attachments:
-        if part.filename.lower() == "winmail.dat" or part.content_type in ("application/ms-tnef", "message/rfc822"):
+        if part.content_type in _UNREADABLE_TYPES or part.filename.lower().endswith(_UNREADABLE_NAMES):
             return Route(RouteKind.HOLD, Reason.STAFF_REPLY_UNREADABLE_PART, part.filename)
     own = [a for a in mail.attachments if a.sha256 not in case.facts.sent_hashes]
     if not mail.new_text.strip() and not own:
         return Route(RouteKind.HOLD, Reason.STAFF_REPLY_EMPTY)
     found = leaking_piece(mail.new_text, case.facts.card_lines, case.rules)
     return Route(RouteKind.HOLD, Reason.STAFF_REPLY_LEAKS, found) if found else None
+
+
+# Mails in files: what they hold is encoded, so that nobody sees a notice in it.
+_UNREADABLE_TYPES = frozenset(
+    {"application/ms-tnef", "application/vnd.ms-tnef", "application/vnd.ms-outlook", "application/mbox",
+     "message/rfc822", "message/global", "message/partial"}
+)  # fmt: skip
+_UNREADABLE_NAMES = ("winmail.dat", ".eml", ".msg", ".oft", ".mht", ".mhtml", ".emlx", ".mbox", ".pst", ".tnef")
 
 
 def leaking_piece(text: str, card_lines: tuple[str, ...], rules: Rules) -> str:
@@ -277,8 +291,13 @@ def leaking_piece(text: str, card_lines: tuple[str, ...], rules: Rules) -> str:
         local, at, domain = word.strip("()[].,;\"'").rpartition("@")
         if at and domain in rules.domains and looks_like_token(local):
             return "reply address"
-    lines = {" ".join(line.casefold().split()) for line in text.splitlines()}
-    return next(("line of the card" for line in card_lines if " ".join(line.casefold().split()) in lines), "")
+    lines = {_bare(line) for line in text.splitlines()}
+    return next(("line of the card" for line in card_lines if _bare(line) in lines), "")
+
+
+def _bare(line: str) -> str:
+    """For comparing: cells of a table become text without the colon between them."""
+    return " ".join(line.casefold().replace(":", " ").split())
 
 
 def outsider_token(case: Case) -> Route | None:

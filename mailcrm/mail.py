@@ -398,6 +398,7 @@ class TokenHit:
     is_retired: bool = False
     is_unconfirmed: bool = False  # its notice said that an answer goes to that one unconfirmed person only
     author_key: str = ""  # who wrote that message
+    is_named: bool = True  # it stands in the mail's own To or Cc as well
     kind: str = ""  # of notice: a question or a digest is never a way to the customer
 
 

@@ -43,6 +43,7 @@ __all__ = ["Entry", "Places", "Worker", "process_one", "understand"]
 log = logging.getLogger(__name__)
 
 _RAW_IN_ROW = 256 * 1024  # larger mails are blobs
+_MOST_AT_ONCE = 40_000_000  # bytes of mail read and placed together
 _AWAY_SECONDS = 5.0  # until what waits for the database or the disk is tried again
 _INSERT_RAW = insert(raw_table)
 
@@ -206,12 +207,17 @@ class Worker:
         self._show_put_aside()
         if not claimed:
             return 0
+        for group in _by_size(claimed):
+            self._run_group(group)
+        return len(claimed)
+
+    def _run_group(self, claimed: Sequence[SpoolEntry]) -> None:
         read = self._understand_all(claimed)
         try:
             self._store_blobs(read)
         except OSError as e:  # the disk, no mail: nothing was begun
             self._put_back([r.spooled for r in read], e)
-            return len(claimed)
+            return
         crash.reached("work.blobs_stored")
         failed = self._placed(read)
         crash.reached("work.committed")
@@ -221,7 +227,6 @@ class Worker:
         for item, error in failed:
             self._failed(item.spooled, error)
         self.wake_deliver()
-        return len(claimed)
 
     # understanding, outside any transaction
 
@@ -324,6 +329,20 @@ def _in_words(error: Exception) -> str:
     """Without the statement and its values, which SQLAlchemy adds: they hold what the mail holds, and this goes to the log."""
     cause = getattr(error, "orig", None) or error
     return f"{type(error).__name__}: {str(cause).partition(chr(10))[0]}"[:300]
+
+
+def _by_size(claimed: Sequence[SpoolEntry]) -> list[list[SpoolEntry]]:
+    """In groups that memory holds: a mail being read takes several times its size, and 25 of the largest would end the process."""
+    groups: list[list[SpoolEntry]] = []
+    room = 0
+    for spooled in claimed:
+        size = spooled.path.stat().st_size
+        if not groups or size > room:
+            groups.append([])
+            room = _MOST_AT_ONCE
+        groups[-1].append(spooled)
+        room -= size
+    return groups
 
 
 def _kept(raw: bytes) -> KeptRaw:

@@ -15,7 +15,9 @@ NOTE = "The margin is thin here: do not go below 11 500 euros whatever she says.
 def forbidden(known: str = "") -> Forbidden:
     staff = ("alice@firma.test", "ann@firma.test")
     lines = ("Lead 7: Quote for 40 chairs", "Stage: Assigned", "short")
-    return Forbidden(OWN, staff, "page.firma.test", lines, (NOTE, "Kulut ovat 4 500 e.", "ok"), known)
+    return Forbidden(
+        OWN, staff, "page.firma.test", lines, (NOTE, "Kulut ovat 4 500 e.", "ok"), known, ("crm.firma.test",)
+    )
 
 
 def mail(text: str = "We can do that.", html: str = "", **headers: str) -> EmailMessage:

@@ -214,6 +214,7 @@ def _note_missing(
             defects.append(f"several {name} fields")
         elif not count:
             defects.append(f"no {name} field")
+    defects += [f"several {name} fields" for name in ("to", "cc") if len(headers.by_name.get(name, ())) > 1]
     if writer is None and "from" in headers:
         defects.append("no address in from field")
     if not ids and "message-id" in headers:

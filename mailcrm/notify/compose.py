@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from mailcrm.i18n import Translator, format_datetime, format_size, known_locale, translator
 from mailcrm.mail import Address, Intent, NoticeKind
-from mailcrm.marker import MARKER
+from mailcrm.marker import MARKER, has_marker
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
 from mailcrm.notify.files import File, is_executable, safe_filename
 from mailcrm.notify.letterhead import (
@@ -67,7 +67,7 @@ def _customer_mail(material: Material, head: Letterhead, templates: Templates, n
     words = translator(locale)
     quoted = quote_of(answered, words, head) if answered and not _is_new_person(material) else ""
     values = {"text": tidy(message.words), "html": html_of(tidy(message.words)), "quote": quoted, **_quote_html(quoted)}
-    values["subject"] = _customer_subject(message, answered, card)
+    values["subject"] = _customer_subject(message, answered, card, head)
     rendered = templates.render("customer_reply", locale, values)
     sender = f"{material.actor.name} / {head.company}" if material.actor else head.company
     from_address = card.sales_address or head.notify_address
@@ -98,7 +98,8 @@ def _quotable(text: str, head: Letterhead) -> str:
     """Without lines that hold an address we issued or our own marker: a customer may have quoted them back."""
     domains = [f"@{domain}" for domain in head.domains]
     lines = text.split("\n")
-    return "\n".join(line for line in lines if MARKER not in line and not any(d in line.lower() for d in domains))
+    kept = "\n".join(line for line in lines if not has_marker(line) and not any(d in line.lower() for d in domains))
+    return "" if has_marker(kept) else kept  # broken over two lines
 
 
 def _quote_html(quoted: str) -> dict[str, object]:
@@ -107,10 +108,17 @@ def _quote_html(quoted: str) -> dict[str, object]:
     return {"attribution": attribution, "quote_html": html_of(bare) if bare.strip() else Markup("")}
 
 
-def _customer_subject(message: Shown, answered: Shown | None, card: Card) -> str:
+def _quotable_subject(subject: str, head: Letterhead) -> str:
+    """Without words that hold an address we issued, or our own marker: with them no answer would ever leave."""
+    words = (word for word in bare_subject(subject).split() if not any(f"@{d}" in word.lower() for d in head.domains))
+    kept = header_text(" ".join(words))
+    return "" if has_marker(kept) else kept
+
+
+def _customer_subject(message: Shown, answered: Shown | None, card: Card, head: Letterhead) -> str:
     """The customer's own subject with one "Re:"; a first mail has the salesperson's."""
     if answered is not None:
-        return f"Re: {header_text(bare_subject(answered.subject)) or bare_subject(card.title)}"
+        return f"Re: {_quotable_subject(answered.subject, head) or _quotable_subject(card.title, head)}"
     return header_text(bare_subject(message.subject)) or header_text(card.title)
 
 
@@ -250,7 +258,7 @@ def notice_view(material: Material, answer: Answer, reader: Reader, head: Letter
         note_href=f"mailto:{note_address}?subject={percent(subject)}" if note_address else "",
         heading=heading(material, head, words, _zone(reader, head)) or _arrived_heading(material, reader, head, words),
         text=text[:MAX_TEXT],
-        html=html_of(text[:MAX_TEXT]),
+        html=html_of(text[:MAX_TEXT], with_links=material.row.kind != NoticeKind.HELD),
         is_cut=len(text) > MAX_TEXT,
         files=_file_lines(material, head, words),
         card_title=card_title(card, words) if card and _shows_card(material) else "",

@@ -219,7 +219,7 @@ class Deliverer:
         host = urlsplit(head.public_url).netloc
         lines = (*all_card_lines(material.card), *guarded.card_lines)
         staff, notes, known = guarded.staff_addresses, guarded.notes, guarded.customers_words
-        return leak(mail.raw, Forbidden(token, staff, host, lines, notes, known))
+        return leak(mail.raw, Forbidden(token, staff, host, lines, notes, known, head.domains))
 
     def _record_made(self, session: Session, made: Sequence["_Made"]) -> None:
         now, domain = self._clock(), self._settings.head.domain

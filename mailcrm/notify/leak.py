@@ -16,8 +16,10 @@ from mailcrm.address import looks_like_token
 from mailcrm.marker import has_marker
 
 _BETWEEN_WORDS = re.compile(r"[>|\s]+")
-_LOCAL_AT = re.compile(r"([\w.+-]{27,64})@([\w.-]+)", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_AT = re.compile(r"@([\w.-]+)")
+_LOCAL = re.compile(r"[\w.+-]{26,64}\Z")
+_TAG = re.compile(r"<[^<>]*>")
+_FOLD = re.compile(r"\r?\n[ \t]")  # RFC 5545 3.1
 _BEGINS_LIKE_A_MAIL = re.compile(rb"\s*(From |[A-Za-z][A-Za-z-]*:\s)")
 _NARROW = re.compile(rb"[\t\n\r -~\x80-\xbf\xc3]{12,}")
 _WIDE = re.compile(rb"[\0-\x04\x20]{12,}")
@@ -41,6 +43,7 @@ class Forbidden:
     card_lines: tuple[str, ...]
     notes: tuple[str, ...]
     known_outside: str
+    domains: tuple[str, ...] = ()  # ours, in lower case
 
 
 def leak(raw: bytes, forbidden: Forbidden) -> str:
@@ -49,12 +52,10 @@ def leak(raw: bytes, forbidden: Forbidden) -> str:
     known = _folded(forbidden.known_outside)
     checks = (
         _marker(said),
-        _token(said, forbidden.own_token),
+        _token(said, forbidden.own_token, forbidden.domains),
         _first("The mail holds an address of staff", said, forbidden.staff_addresses, known),
         _host(said, forbidden.page_host),
-        _first(
-            "The mail holds a line of the card", said, [line for line in forbidden.card_lines if len(line) >= 12], known
-        ),
+        _card(said, forbidden.card_lines, known),
         _note(said, forbidden.notes, known),
     )
     return next((found for found in checks if found), "")
@@ -70,12 +71,20 @@ def _texts(raw: bytes, depth: int = 0) -> Iterable[str]:
         content = part.get_payload(decode=True)
         assert isinstance(part, EmailMessage)
         assert isinstance(content, bytes)
+        yield part.get_filename() or ""  # it may be encoded in its field
         for text in _readings(content):
             yield text
             if "<" in text:
                 yield html.unescape(_TAG.sub("", text))
+            if "BEGIN:V" in text[:4000]:
+                yield _unfolded(text)
         if part is not mail and depth < _DEPTH and _BEGINS_LIKE_A_MAIL.match(content):
             yield from _texts(content, depth + 1)
+
+
+def _unfolded(text: str) -> str:
+    """The lines of a calendar or an address card as they were before they were cut and escaped."""
+    return _FOLD.sub("", text).replace("\\n", "\n").replace("\\,", ",").replace("\\;", ";")
 
 
 def _readings(content: bytes) -> Iterable[str]:
@@ -117,10 +126,15 @@ def _marker(said: Sequence[str]) -> str:
     return "The mail holds the marker of a notice" if any(has_marker(text) for text in said) else ""
 
 
-def _token(said: Sequence[str], own: str) -> str:
+def _token(said: Sequence[str], own: str, domains: Sequence[str]) -> str:
+    """At our domains: elsewhere a local part may look like a token by chance, and its owner could never be answered."""
     for text in said:
-        for local, domain in _LOCAL_AT.findall(text):
-            if looks_like_token(local) and f"{local}@{domain}".lower() != own.lower():
+        for at in _AT.finditer(text):
+            local = _LOCAL.search(text[max(0, at.start() - 64) : at.start()])
+            domain = at[1].rstrip(".-").lower()
+            if local is None or domain not in domains or not looks_like_token(local[0]):
+                continue
+            if f"{local[0]}@{domain}" != own.lower():
                 return "The mail holds a reply address of somebody else"
     return ""
 
@@ -131,6 +145,13 @@ def _first(what: str, said: Sequence[str], secrets: Iterable[str], known: str) -
         if folded not in known and any(_stands_in(folded, text) for text in said):
             return f"{what}: {secret}"
     return ""
+
+
+def _card(said: Sequence[str], lines: Sequence[str], known: str) -> str:
+    """A line of the card as it stands in the text, or without its colon as cells of a table become text."""
+    long = [line for line in lines if len(line) >= 12]
+    cells = [line.replace(":", "", 1) for line in long]
+    return _first("The mail holds a line of the card", said, [*long, *cells], known)
 
 
 def _stands_in(secret: str, text: str) -> bool:

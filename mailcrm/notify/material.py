@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, false, select, union_all
+from sqlalchemy import BindParameter, Row, bindparam, false, func, select, union_all
 
 from mailcrm.address import address_key
 from mailcrm.mail import Address, NoticeKind
@@ -40,6 +40,7 @@ from mailcrm.store.tables import (
 
 _AnyRow = Row[*tuple[Any, ...]]
 _MAX_OTHERS = 5
+_MOST_WORDS = 100_000  # characters of one mail of the outside that are compared with what leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,13 @@ _SHOWN_CARDS = (
     .limit(200)
 )
 _OUTSIDE_WORDS = (
-    select(message.c.text, message.c.new_text, message.c.subject, message.c.to, message.c.cc)
+    select(
+        func.substr(message.c.text, 1, _MOST_WORDS).label("text"),
+        func.substr(message.c.new_text, 1, _MOST_WORDS).label("new_text"),
+        message.c.subject,
+        message.c.to,
+        message.c.cc,
+    )
     .where(message.c.lead_id == bindparam("lead"), message.c.kind == "email_in")
     .order_by(message.c.id.desc())
     .limit(200)

@@ -216,7 +216,9 @@ def _token_hits(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> tuple[To
         if row is None or not verify_token(claim, row.reply_nonce, keyring.keys):
             continue
         if in_envelope or claim.intent is Intent.NOTE:
-            hits.setdefault((claim.outbox_id, claim.intent), _hit(row, claim.intent, in_envelope=in_envelope))
+            hit = _hit(row, claim.intent, in_envelope=in_envelope)
+            is_named = any((c.outbox_id, c.intent) == (claim.outbox_id, claim.intent) for c in claims.in_header)
+            hits.setdefault((claim.outbox_id, claim.intent), replace(hit, is_named=is_named))
     return tuple(hits.values())
 
 
