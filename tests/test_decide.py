@@ -287,7 +287,8 @@ def test_an_answer_to_a_new_person_is_held_until_they_are_known() -> None:
     held = _staff(tokens=(token,))
 
     assert (_said(held), held.only_to_key) == ((RouteKind.HOLD, Reason.NEW_PERSON_REPLY), "mallory@evil.example")
-    assert _staff(tokens=(token,), leads=(known,)).kind is RouteKind.REPLY
+    answered = _staff(tokens=(token,), leads=(known,))
+    assert (answered.kind, answered.only_to_key) == (RouteKind.REPLY, "mallory@evil.example")
 
 
 # --- what must not leave ------------------------------------------------------------------------------------------------
@@ -359,6 +360,15 @@ def test_a_stranger_on_a_token_is_unconfirmed_and_their_spam_is_quiet() -> None:
     assert _outside(_MALLORYS).is_unconfirmed
     assert _outside(_MALLORYS, verdict={"is_spam": True}).reason is Reason.QUIET_SPAM
     assert _outside(verdict={"is_spam": True}).reason is Reason.REPLY_TOKEN
+
+
+def test_a_customers_address_that_a_relay_calls_forged_is_nobody_known() -> None:
+    assert _outside(is_disproven=True).is_unconfirmed
+    assert _outside(is_disproven=True, is_same_company_proven=True).is_unconfirmed
+    assert _route(is_disproven=True, refs=_REF, leads=(a_lead(),)).reason is Reason.REFERENCES_UNCONFIRMED
+    assert not _route(
+        mail={"has_reply_prefix": True}, is_disproven=True, subject_lead_id=10, leads=(a_lead(),), aliases=_ALIAS
+    ).is_guess
 
 
 @pytest.mark.parametrize(
