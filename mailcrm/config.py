@@ -85,7 +85,7 @@ class Smtp(_Section):
     min_free_megabytes: Annotated[int, Field(ge=0)] = 200
     per_network_per_hour: Count = 600
     per_domain_per_hour: Count = 2000
-    unknown_local_parts_per_hour: Count = 300
+    unknown_local_parts_per_hour: Count = 100
     null_sender_unknown_per_hour: Count = 300
     trusted_relays: list[Annotated[str, AfterValidator(_network)]] = ["127.0.0.0/8", "::1/128"]
 
