@@ -54,7 +54,8 @@ from mailcrm.web.site import routes
 log = logging.getLogger(__name__)
 
 ROLES = ("smtp", "imap", "work", "deliver", "schedule", "web")
-_BATCH_SECONDS = 1.0
+_LOOK_SECONDS = 0.2  # between two looks whether to stop
+_PAUSE_SECONDS = 1.0  # after a batch that stopped short
 _STOP_SECONDS = 10.0
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "fuse.sshfs"})
 
@@ -270,9 +271,8 @@ class Daemon:
     async def _until_stopped(self) -> None:
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
-        with contextlib.suppress(
-            ValueError, RuntimeError, NotImplementedError
-        ):  # not in the main thread: stop() is called instead
+        # Outside the main thread no signal arrives: stop() is called instead.
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stopped.set)
         while not self._stopping.is_set() and not stopped.is_set():
@@ -320,11 +320,11 @@ class Daemon:
                     self.base.spool.take_back_dead()
                     is_first = False
                 if not worker.run_batch():
-                    self.base.spool.wait(_BATCH_SECONDS)
+                    self.base.spool.wait(_LOOK_SECONDS)
             except Exception:  # the worker loop: what was claimed is taken back here
                 log.exception("a batch stopped short and is taken up again")
                 self.base.spool.give_back_mine()
-                self._stopping.wait(_BATCH_SECONDS)
+                self._stopping.wait(_PAUSE_SECONDS)
 
     def _start_imap(self, stack: contextlib.AsyncExitStack) -> None:
         for settings in imap_settings(self.base.config):
