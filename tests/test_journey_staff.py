@@ -324,6 +324,17 @@ def test_a_reply_with_nothing_new_is_held(house: House) -> None:
     assert not house.to(CAROL_AT)
 
 
+def test_a_reply_that_is_a_file_alone_leaves_without_what_was_quoted_below_it(house: House) -> None:
+    made = answer(carol_writes(house), ALICE, "")
+    made.add_attachment(b"%PDF-1.4 quote", maintype="application", subtype="pdf", filename="quote.pdf")
+
+    house.staff(made)
+
+    (reply,) = house.to(CAROL_AT)
+    assert [part.get_filename() for part in reply.parsed().iter_attachments()] == ["quote.pdf"]
+    assert "Assigned" not in everything(reply)
+
+
 # --- mails past us ------------------------------------------------------------------------------------------------------
 
 

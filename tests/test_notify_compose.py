@@ -92,6 +92,16 @@ def test_the_text_and_its_twin_hold_the_answer_and_a_quote_of_our_own_copy(house
     assert "Could you quote<br>\n40 &lt;chairs&gt;?" in html_of(mail)
 
 
+def test_a_file_alone_is_an_answer_and_nothing_that_was_quoted_below_it_goes_along(house: House) -> None:
+    mail_to(house, "alice@firma.test", customers_mail(house))
+    quoted = f"On 23 Nov Carol Smith via Firma Oy wrote:\n> {MARKER}\n> Stage: Assigned\n"
+    event = answer(house, quoted, new_text="")
+    house.attach(event.message_id or 0, "offer.pdf", b"%PDF-1")
+    mail = mail_to(house, "carol@customer.test", event)
+    assert text_of(mail).strip() == "23 Nov 2026, 14:00, Carol Smith wrote:\n> Could you quote 40 chairs?"
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["offer.pdf"]
+
+
 def test_the_quote_speaks_the_customers_language(house: House) -> None:
     house.change(tables.partner, house.carol, language="fi")
     mail_to(house, "alice@firma.test", customers_mail(house))

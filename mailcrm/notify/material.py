@@ -99,8 +99,12 @@ class Shown:
 
     @property
     def words(self) -> str:
-        """What was newly written; the whole where nothing was recognised as new."""
-        return self.new_text if self.new_text.strip() else self.text
+        """What was newly written; the whole where nothing was recognised as new.
+
+        A salesperson's answer may be a file alone: what their mail client quoted below it is not theirs to send.
+        """
+        is_file_alone = bool(self.files) and self.kind != "email_in"
+        return self.new_text if self.new_text.strip() or is_file_alone else self.text
 
 
 @dataclass(frozen=True, slots=True)
