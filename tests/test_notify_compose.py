@@ -102,6 +102,12 @@ def test_a_file_alone_is_an_answer_and_nothing_that_was_quoted_below_it_goes_alo
     assert [part.get_filename() for part in mail.iter_attachments()] == ["offer.pdf"]
 
 
+def test_the_empty_paragraphs_of_a_mail_client_are_one_blank_line(house: House) -> None:
+    mail_to(house, "alice@firma.test", customers_mail(house))
+    mail = mail_to(house, "carol@customer.test", answer(house, "Hi Carol,\n\n\xa0\n \n20 desks."))
+    assert text_of(mail).startswith("Hi Carol,\n\n20 desks.\n")
+
+
 def test_the_quote_speaks_the_customers_language(house: House) -> None:
     house.change(tables.partner, house.carol, language="fi")
     mail_to(house, "alice@firma.test", customers_mail(house))

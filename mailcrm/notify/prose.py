@@ -9,6 +9,7 @@ from mailcrm.mail import Address
 # An address begins where a word begins and is short: a word of 60,000 letters took a minute.
 _LINK = re.compile(r"https?://[^\s<>\"'\]]+[^\s<>\"'\].,;:!?)]|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _PREFIX = re.compile(r"\A\s*(?:re|vs|sv|aw|antw|fw|fwd|vl|wg|tr|ref|odp)(?:\[\d+\])?\s*:\s*", re.IGNORECASE)
+_ONLY_SPACE = re.compile(r"^[ \t\xa0]+$", re.MULTILINE)  # Outlook's empty paragraph holds a no-break space
 _MANY_BLANK = re.compile(r"\n{3,}")
 
 
@@ -37,7 +38,8 @@ def _link(target: str, with_addresses: bool, with_links: bool) -> Markup:
 
 def tidy(text: str) -> str:
     """Without blank lines at the ends or more than two in a row, and with one kind of line end."""
-    return _MANY_BLANK.sub("\n\n", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _MANY_BLANK.sub("\n\n", _ONLY_SPACE.sub("", lines)).strip()
 
 
 def quote(text: str) -> str:
