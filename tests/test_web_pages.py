@@ -279,6 +279,16 @@ def test_a_refused_form_shows_everything_again(site: Website) -> None:
     assert "Tags: +a, +b, −laser, −Tampere" in page
 
 
+def test_an_answer_sent_to_a_reply_address_shows_the_people_it_went_to_and_not_that_address(site: Website) -> None:
+    address = [{"name": "Reply to Carol (customer)", "address": "raaaaaaaaa@crm.firma.test"}]
+    carried = select(tables.outbox.c.message_row_id).where(tables.outbox.c.id == site.ids["outbox"])
+    change = update(tables.message).where(tables.message.c.id == carried.scalar_subquery()).values(to=address)
+    site.desk.store.write(lambda session: session.execute(change))
+    page = site.client().get(f"/leads/{site.ids['lead']}")
+    assert "carol@asiakas.test: " in page
+    assert "raaaaaaaaa@crm.firma.test" not in page
+
+
 def test_a_lead_is_given_taken_and_followed(site: Website) -> None:
     alice, lead_id = site.client(), site.ids["unowned"]
     assert "Take it" in alice.get(f"/leads/{lead_id}")
