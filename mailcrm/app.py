@@ -37,9 +37,10 @@ from mailcrm.ingest.spool import Spool
 from mailcrm.mail import ConfigError
 from mailcrm.notify import digest
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
+from mailcrm.notify.outbox import take_back
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Places, Worker
-from mailcrm.process import node_name, process_name, utc_now
+from mailcrm.process import deliverer_name, name_file, process_name, utc_now
 from mailcrm.reader import Reader
 from mailcrm.rules import rules_of
 from mailcrm.schedule import Job, start
@@ -102,22 +103,14 @@ def foundation(config: Config, now: Callable[[], datetime] = utc_now) -> Iterato
         store.close()
 
 
-@contextmanager
-def deliverer_name(data_dir: Path) -> Iterator[str]:
-    """Names this deliverer in the outbox: the first name of this node that no live process holds, so that a restart frees the
-    claims of the dead and not those of another deliverer beside it."""
-    for number in range(1, 100):
-        fd = os.open(data_dir / f"deliver-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield node_name() if number == 1 else f"{node_name()}-{number}"
-            return
-        finally:
-            os.close(fd)
-    raise ConfigError([f"storage.data_dir: more than 99 processes deliver from {data_dir}"])
+def take_back_dead_claims(base: Foundation) -> int:
+    """Free what dead deliverers of this data folder had claimed; how many mails are due again."""
+    count = 0
+    for path in sorted(base.config.data_dir.glob("deliver-*.lock")):
+        with name_file(path) as name:
+            if name is not None:
+                count += base.store.write(lambda session, name=name: take_back(session, name, base.now()))  # type: ignore[misc]
+    return count
 
 
 def prepare_data_dir(config: Config) -> None:
@@ -298,6 +291,7 @@ class Daemon:
     def _start_deliverer(self, stack: contextlib.AsyncExitStack) -> Deliverer:
         base = self.base
         name = stack.enter_context(deliverer_name(base.config.data_dir))
+        take_back_dead_claims(base)
         settings = deliver_settings(base.config, base.keyring, name)
         relay = relay_settings(base.config)
         deliverer = Deliverer(base.store, settings, base.now, base.blobs, lambda: SmtpRelay(relay))
@@ -338,6 +332,7 @@ class Daemon:
         return (
             Job("digests", 20.0, lambda: self._send_digests(desk)),
             Job("spool of dead processes", 30.0, base.spool.take_back_dead),
+            Job("outbox of dead processes", 30.0, lambda: take_back_dead_claims(base)),
             Job("retention", 6 * 3600.0, lambda: keep_retention(desk)),
         )
 

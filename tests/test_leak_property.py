@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from mailcrm.store.tables import outbox, outbox_recipient
-from tests.daemon_house import DOMAIN
+from mailcrm import triage
+from mailcrm.address import read_token
+from mailcrm.crm.done import Refused
+from mailcrm.mail import Intent
+from mailcrm.store.tables import inbound, outbox, outbox_recipient
+from tests.daemon_house import DOMAIN, SALES, mail
 from tests.leak_world import CANARY, Eye, World, everything, world
 from tests.smtp_peer import CaughtMail, SmtpSink
 
@@ -128,3 +132,19 @@ def test_a_leak_in_what_the_deliverer_sends_fails_the_test(furnished: Path, smtp
         alive.settle()
         assert any("canary" in leak for leak in alive.new_leaks())
         assert any("canary77" in text for text in everything(planted))
+
+
+def test_a_held_mail_to_the_address_for_notes_is_not_sent_by_anybody(furnished: Path, smtp_sink: SmtpSink) -> None:
+    with world(furnished, smtp_sink, 1) as alive:
+        alive.put(mail("carol@acme.example", SALES, "Pumps", "What does a pump cost?"), [SALES])
+        alive.settle()
+        said = alive.notices()[0].parsed().get_body(("plain",))
+        addresses = [word.strip("<>") for word in str(said.get_content() if said else "").split() if DOMAIN in word]
+        [address] = [a for a in addresses if (claim := read_token(a)) and claim.intent is Intent.NOTE]
+        alive.put(mail("alice@firma.test", address, "Re: Pumps", "They pay whatever we ask."), [address])
+        alive.settle()
+        with alive.base.store.read() as session:
+            held = session.execute(select(inbound.c.id).where(inbound.c.state == "held")).scalar_one()
+        with pytest.raises(Refused):
+            triage.send(alive.base.desk(), held, alive.people["mona"])
+        assert alive.letters() == []

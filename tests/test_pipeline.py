@@ -18,7 +18,9 @@ from sqlalchemy import create_engine, event, func, select
 from mailcrm import app
 from mailcrm.ingest.spool import TRIES
 from mailcrm.mail import Door, Envelope
+from mailcrm.notify.outbox import claim
 from mailcrm.pipeline import Worker
+from mailcrm.process import deliverer_name
 from mailcrm.reader import Reader
 from mailcrm.store.tables import inbound, lead, outbox, raw
 from tests.daemon_house import SALES, Clock, furnish, house_config, mail
@@ -277,3 +279,22 @@ def test_a_mail_put_aside_after_it_was_placed_keeps_its_row(shop: Shop) -> None:
     again = Worker(shop.base.store, shop.base.spool, shop.base.blobs, shop.base.places(), shop.clock, Reader(0))
     again.run_batch()
     assert shop.rows() == {"one": "done"}
+
+
+# --- on the way out -----------------------------------------------------------------------------------------------------
+
+
+def test_the_claims_of_a_dead_deliverer_are_freed_and_those_of_a_living_one_are_not(shop: Shop) -> None:
+    shop.put_all("one", "two")
+    shop.work()
+    folder, write = shop.base.config.data_dir, shop.base.store.write
+    with deliverer_name(folder) as living:
+        assert len(write(lambda session: claim(session, living, 1, shop.clock()))) == 1
+        with deliverer_name(folder) as dying:
+            assert len(write(lambda session: claim(session, dying, 1, shop.clock()))) == 1
+            assert app.take_back_dead_claims(shop.base) == 0
+        assert living != dying
+        assert app.take_back_dead_claims(shop.base) == 1
+        assert write(lambda session: claim(session, living, 2, shop.clock()))
+    with deliverer_name(folder) as again:
+        assert again == living
