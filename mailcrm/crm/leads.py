@@ -122,8 +122,6 @@ def move_to_stage(
     }
     if from_.kind == "open":
         values["previous_stage_id"] = from_.id
-    if to.kind == "won":
-        values["probability"] = 100
     session.execute(update(lead).where(lead.c.id == lead_id).values(values))
     session.execute(_INSERT_STAGE_CHANGE, [_stage_change(lead_id, from_, to, by, now, reason[:300])])
     if to.kind == "on_hold" and hold_until is not None:

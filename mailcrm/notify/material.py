@@ -95,6 +95,7 @@ class Shown:
     reference_ids: tuple[str, ...]
     event: str
     is_unconfirmed: bool = False
+    is_guess: bool = False
     files: tuple[File, ...] = ()
 
     @property
@@ -202,7 +203,11 @@ _OPEN_LEADS = (
     .order_by(lead.c.id.desc())
     .limit(200)
 )
-_MESSAGES = select(message).where(message.c.id.in_(_IDS))
+_MESSAGES = (
+    select(message, partner.c.name.label("partner_name"))
+    .outerjoin(partner, partner.c.id == message.c.author_partner_id)
+    .where(message.c.id.in_(_IDS))
+)
 _FILES = select(attachment).where(attachment.c.message_id.in_(_IDS)).order_by(attachment.c.id)
 _USERS = (
     select(user.c.id, user.c.name, user.c.locale, user.c.time_zone, user_address.c.address)
@@ -354,14 +359,15 @@ def _messages(session: Session, message_ids: Sequence[int | None]) -> dict[int, 
     for a in session.execute(_FILES, {"ids": ids}).all():
         file = File(a.id, a.filename, a.content_type, a.size, a.sha256, a.is_inline)
         files.setdefault(a.message_id, []).append(file)
-    return {row.id: _shown(row, tuple(files.get(row.id, ()))) for row in session.execute(_MESSAGES, {"ids": ids}).all()}
+    rows = session.execute(_MESSAGES, {"ids": ids}).all()
+    return {row.id: _shown(row, tuple(files.get(row.id, ())), row.partner_name or "") for row in rows}
 
 
-def _shown(row: _AnyRow, files: tuple[File, ...] = ()) -> Shown:
+def _shown(row: _AnyRow, files: tuple[File, ...] = (), partner_name: str = "") -> Shown:
     return Shown(
         id=row.id,
         kind=row.kind,
-        author=Address(row.author_name, row.author_address),
+        author=Address(row.author_name or partner_name, row.author_address),
         author_user_id=row.author_user_id,
         subject=row.subject,
         new_text=row.new_text,
@@ -372,6 +378,7 @@ def _shown(row: _AnyRow, files: tuple[File, ...] = ()) -> Shown:
         reference_ids=tuple(row.reference_ids),
         event=row.event,
         is_unconfirmed=row.is_unconfirmed,
+        is_guess=row.is_guess,
         files=files,
     )
 

@@ -66,6 +66,8 @@ def warnings(material: Material, words: Translator) -> list[str]:
     if params.get("is_unconfirmed"):
         known = material.outside.customer
         lines.append(_new_person(message.author, known, words))
+    if message.is_guess:
+        lines.append(_("Placed here by its subject alone: see whether it belongs to this lead."))
     if params.get("is_staff_token_misused"):
         said = _("%(name)s wrote to an internal address that was meant for you only; it works no more.")
         lines.append(said % {"name": listed((message.author,))})

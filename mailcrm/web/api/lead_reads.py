@@ -200,8 +200,11 @@ def _lead_out(row: RowMapping, tags: list[str], coming: NextActivity | None) -> 
         with_ = LeadPartner(
             id=row["partner_id"], name=row["partner_name"], email=row["partner_email"], company=row["company_name"]
         )
+    copied = {name: row[name] for name in _COPIED}
+    if row["outcome"] == "won":
+        copied["probability"] = 100  # what a person typed stays in the row, for a lead that opens again
     return LeadOut(
-        **{name: row[name] for name in _COPIED},
+        **copied,
         stage=stage_,
         previous_stage=previous,
         owner=who,
