@@ -161,6 +161,7 @@ def test_a_from_that_our_relay_calls_forged_is_nobody_known(house: House) -> Non
 
     assert outcome(house) == ("append", "references_unconfirmed")
     assert not participants(house, house.leads()[0].id)["eve@evil.example"].gets_copies
+    assert "may be forged" in plain(house.notice(ALICE_AT))
 
 
 def test_a_web_forms_reply_to_is_not_proven_by_the_forms_domain(house: House) -> None:

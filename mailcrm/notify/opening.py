@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mailcrm import reasons
+from mailcrm.address import address_key
 from mailcrm.i18n import Translator, format_datetime
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.notify.cardtext import lead_url
@@ -78,6 +79,10 @@ def _new_person(new: Address, known: Address | None, words: Translator) -> str:
     _ = words.gettext
     if known is None:
         return _("NEW PERSON: %(new)s.") % {"new": listed((new,))}
+    if address_key(new.address) == address_key(known.address):
+        return _("CAREFUL: this may be forged. Our mail server says that it does not come from %(new)s.") % {
+            "new": new.domain
+        }
     line = _("NEW PERSON, not %(known)s: %(new)s.") % {"known": known.address, "new": listed((new,))}
     match lookalike(new, known):
         case "domain":

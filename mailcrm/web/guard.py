@@ -9,6 +9,7 @@ from collections.abc import MutableMapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGE_POLICY = (
@@ -28,6 +29,9 @@ _ALWAYS = {
 }
 
 
+_LONGEST_PATH = 2_000
+
+
 class SecurityHeaders:
     """Adds the headers to every answer that does not bring its own; pages are never kept by a cache."""
 
@@ -40,6 +44,10 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+
+        if len(scope["path"]) > _LONGEST_PATH:  # a number of 5,000 digits is no page, and reading it raises
+            await Response(status_code=404)(scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:
