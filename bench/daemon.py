@@ -1,6 +1,5 @@
 """The daemon under measure, in a process of its own, with its statements counted."""
 
-import asyncio
 import threading
 from collections import Counter
 from multiprocessing.connection import Connection
@@ -26,7 +25,7 @@ def daemon_main(line: "Connection[Any, Any]", config: Config) -> None:
             daemon.stop()
 
         threading.Thread(target=answer, name="bench", daemon=True).start()
-        asyncio.run(daemon.run())
+        daemon.serve()
 
 
 def count_statements(store: Store) -> Counter[str]:

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 import uvicorn
+import uvloop
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -238,6 +239,11 @@ class Daemon:
     def stop(self) -> None:
         """Ask ``run`` to return; may be called from any thread."""
         self._stopping.set()
+
+    def serve(self) -> None:
+        """``run`` on an event loop that is quick with sockets, until it returns."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self.run())
 
     async def run(self) -> None:
         async with contextlib.AsyncExitStack() as stack:

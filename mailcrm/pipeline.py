@@ -31,7 +31,7 @@ from mailcrm.notify import outbox
 from mailcrm.reader import Reader
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
-from mailcrm.store.engine import Session, Store, insert_row
+from mailcrm.store.engine import Session, Store, insert_row, savepoint
 from mailcrm.store.faults import is_away, is_conflict
 from mailcrm.store.keyring import Keyring
 from mailcrm.store.tables import inbound, inbound_copy
@@ -264,7 +264,7 @@ class Worker:
         failed: list[tuple[_Read, Exception]] = []
         for item in read:
             try:
-                with session.begin_nested():
+                with savepoint(session):
                     process_one(session, item.entry, item.mail, item.verdict, self.places, self.now())
             except Exception as e:  # the worker loop: its savepoint is rolled back, the others stay
                 if is_away(e):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 from sqlalchemy import select
 
 from mailcrm import app
@@ -64,7 +65,8 @@ def demo(data_dir: Path, smtp_at: Place, web_at: Place, relay_at: Place | None, 
     """
     log_to_stderr(logging.WARNING)
     try:
-        asyncio.run(_run(_Wanted(data_dir.resolve(), smtp_at, web_at, relay_at, database, as_json)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(_Wanted(data_dir.resolve(), smtp_at, web_at, relay_at, database, as_json)))
     except app.DaemonRuns as e:
         raise Temporary(f"{e}: stop it, or choose another --data-dir") from e
 

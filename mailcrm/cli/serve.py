@@ -1,6 +1,5 @@
 """``serve`` and ``migrate``."""
 
-import asyncio
 import logging
 import sys
 
@@ -41,7 +40,7 @@ def serve(context: Context, role: str) -> None:
     try:
         with app.sole_writer(config), app.foundation(config) as base:
             daemon = app.Daemon(base, roles, said_ready, serve_control)
-            asyncio.run(daemon.run())
+            daemon.serve()
     except app.DaemonRuns as e:
         raise Temporary(str(e)) from e
 

@@ -33,7 +33,7 @@ class Blobs:
             if target.exists():
                 os.utime(target)  # young again: a collector running now must not take it
                 continue
-            for folder in (target.parent.parent, target.parent):  # the mode is for the last of several only
+            for folder in (self.root, target.parent.parent, target.parent):  # mode= is for the last only
                 folder.mkdir(exist_ok=True, mode=0o700)
             aside = target.with_name(f".{secrets.token_hex(8)}")
             with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:

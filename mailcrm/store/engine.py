@@ -30,6 +30,20 @@ def insert_row(session: Session, statement: Insert, row: Mapping[str, Any]) -> i
     return int(key[0])
 
 
+@contextmanager
+def savepoint(session: Session) -> Iterator[None]:
+    """What is written inside stays or goes as one; not to be nested. In plain SQL, since SQLAlchemy compiles each new name."""
+    session.exec_driver_sql("SAVEPOINT one_mail")
+    try:
+        yield
+    except BaseException:
+        if not session.invalidated:  # else the connection is gone, and what was written with it
+            session.exec_driver_sql("ROLLBACK TO SAVEPOINT one_mail")
+            session.exec_driver_sql("RELEASE SAVEPOINT one_mail")
+        raise
+    session.exec_driver_sql("RELEASE SAVEPOINT one_mail")
+
+
 class Store:
     """The database of one process. Close it at the end; using it after that raises RuntimeError."""
 
