@@ -25,7 +25,7 @@ from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Entry, KeptRaw, Places, process_one, understand
 from mailcrm.process import utc_now
-from mailcrm.store.engine import Session, savepoint
+from mailcrm.store.engine import Session, remembering, savepoint
 
 BATCH = 25
 
@@ -157,9 +157,10 @@ def _place(base: app.Foundation, read: Sequence[_Read], statements: dict[str, in
 
 
 def _place_all(session: Session, batch: Sequence[_Read], places: Places) -> None:
-    for one in batch:
-        with savepoint(session):
-            process_one(session, one.entry, one.mail, one.verdict, places, datetime.now(UTC))
+    with remembering(session):
+        for one in batch:
+            with savepoint(session):
+                process_one(session, one.entry, one.mail, one.verdict, places, datetime.now(UTC))
 
 
 def _tell(base: app.Foundation, count: int, statements: dict[str, int]) -> Floor:

@@ -31,7 +31,7 @@ from mailcrm.notify import outbox
 from mailcrm.reader import Reader
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
-from mailcrm.store.engine import Session, Store, insert_row, savepoint
+from mailcrm.store.engine import Session, Store, insert_row, remembering, savepoint
 from mailcrm.store.faults import is_away, is_conflict
 from mailcrm.store.keyring import Keyring
 from mailcrm.store.tables import inbound, inbound_copy
@@ -262,14 +262,15 @@ class Worker:
         crash.reached("work.begun")
         take_locks(session, (key for r in read for key in lock_keys(r.mail, r.spooled.envelope)))
         failed: list[tuple[_Read, Exception]] = []
-        for item in read:
-            try:
-                with savepoint(session):
-                    process_one(session, item.entry, item.mail, item.verdict, self.places, self.now())
-            except Exception as e:  # the worker loop: its savepoint is rolled back, the others stay
-                if is_away(e):
-                    raise  # the database, not the mail: the whole batch is tried again
-                failed.append((item, e))
+        with remembering(session):
+            for item in read:
+                try:
+                    with savepoint(session):
+                        process_one(session, item.entry, item.mail, item.verdict, self.places, self.now())
+                except Exception as e:  # the worker loop: its savepoint is rolled back, the others stay
+                    if is_away(e):
+                        raise  # the database, not the mail: the whole batch is tried again
+                    failed.append((item, e))
         crash.reached("work.before_commit")
         return failed
 

@@ -15,7 +15,7 @@ from mailcrm.crm.chatter import add_event
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.stages import Stage, all_stages, first_open, stage_after_event
 from mailcrm.mail import Event, Reason
-from mailcrm.store.engine import Session, insert_row
+from mailcrm.store.engine import Session, insert_row, remembered
 from mailcrm.store.tables import UTCDateTime, activity, follower, lead, lead_tag, stage_change, tag, user
 
 _INSERT = insert(lead)
@@ -279,10 +279,14 @@ def _link_tags(session: Session, lead_id: int, names: Sequence[str]) -> None:
     wanted = list(dict.fromkeys(names))
     if not wanted:
         return
-    by_name = {row.name: row.id for row in session.execute(_TAGS, {"names": wanted})}
-    for name in wanted:
-        if name not in by_name:
-            by_name[name] = insert_row(session, _INSERT_TAG, {"name": name})
+    known = remembered(
+        session,
+        ("tags", *wanted),
+        lambda: {row.name: row.id for row in session.execute(_TAGS, {"names": wanted})},
+        lambda found: len(found) == len(wanted),  # a tag that one mail makes may be rolled back with it
+    )
+    made = {name: insert_row(session, _INSERT_TAG, {"name": name}) for name in wanted if name not in known}
+    by_name = {**known, **made}
     session.execute(_INSERT_LEAD_TAG, [{"lead_id": lead_id, "tag_id": by_name[name]} for name in wanted])
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from sqlalchemy import func, insert, select
 
-from mailcrm.store.engine import Session
+from mailcrm.store.engine import Session, remembered
 from mailcrm.store.tables import stage
 
 SEED = (
@@ -54,7 +54,7 @@ def seed_stages(session: Session) -> None:
 
 def all_stages(session: Session) -> tuple[Stage, ...]:
     """All stages in the board's order."""
-    return tuple(Stage(*row) for row in session.execute(_ALL))
+    return remembered(session, "stages", lambda: tuple(Stage(*row) for row in session.execute(_ALL)))
 
 
 def first_open(stages: tuple[Stage, ...]) -> Stage:

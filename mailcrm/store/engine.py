@@ -10,7 +10,7 @@ no rendering, no file removal.
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -28,6 +28,32 @@ def insert_row(session: Session, statement: Insert, row: Mapping[str, Any]) -> i
     key = session.execute(statement, row).inserted_primary_key
     assert key is not None  # every table with an id answers it
     return int(key[0])
+
+
+_MEMORY = "mailcrm.memory"
+
+
+@contextmanager
+def remembering(session: Session) -> Iterator[None]:
+    """While inside, ``remembered`` reads once what a batch of mails asks again and again and no mail changes."""
+    session.info[_MEMORY] = {}
+    try:
+        yield
+    finally:
+        session.info.pop(_MEMORY, None)
+
+
+def remembered(session: Session, key: Hashable, read: Callable[[], T], is_whole: Callable[[T], bool] = bool) -> T:
+    """What ``read`` answers; inside ``remembering`` the first whole answer for ``key`` is given again."""
+    memory: dict[Hashable, T] | None = session.info.get(_MEMORY)
+    if memory is None:
+        return read()
+    if key in memory:
+        return memory[key]
+    answer = read()
+    if is_whole(answer):
+        memory[key] = answer
+    return answer
 
 
 @contextmanager

@@ -43,7 +43,7 @@ from mailcrm.mail import (
     Verdict,
 )
 from mailcrm.rules import Rules
-from mailcrm.store.engine import Session
+from mailcrm.store.engine import Session, remembered
 from mailcrm.store.keyring import Keyring
 from mailcrm.store.tables import (
     alias,
@@ -476,6 +476,10 @@ def aliases_of(session: Session, keys: Sequence[str]) -> tuple[AliasFacts, ...]:
     wanted = list(dict.fromkeys(name for k in keys for name in (k, _plus_alias(k))))
     if not wanted:
         return ()
+    return remembered(session, ("aliases", *wanted), lambda: _read_aliases(session, wanted))
+
+
+def _read_aliases(session: Session, wanted: Sequence[str]) -> tuple[AliasFacts, ...]:
     rows = {r.key: r for r in session.execute(_ALIASES, {"keys": wanted[:500]})}
     return tuple(AliasFacts(*rows[k][:6], tags=tuple(rows[k].tags)) for k in wanted if k in rows)
 
@@ -625,10 +629,15 @@ _WITHOUT_LOAD, _WITH_LOAD = _MEMBERS.add_columns(literal(0)), _MEMBERS.add_colum
 def _with_team(session: Session, facts: Facts, team_id: int, now: datetime) -> Facts:
     """The team's rule, its rotation pointer (locked) and who is present."""
     row = session.execute(_TEAM, {"team": team_id}).one()
-    statement = _WITH_LOAD if row.rule == "least_loaded" else _WITHOUT_LOAD
+    if row.rule == "least_loaded":  # changes with every mail
+        rows = session.execute(_WITH_LOAD, {"team": team_id}).all()
+    else:
+        rows = remembered(
+            session, ("members", team_id), lambda: session.execute(_WITHOUT_LOAD, {"team": team_id}).all()
+        )
     members = tuple(
         Member(user_id, absent_until is None or absent_until <= now, open_leads)
-        for user_id, absent_until, open_leads in session.execute(statement, {"team": team_id})
+        for user_id, absent_until, open_leads in rows
     )
     return replace(facts, members=members, rotation_user_id=row.rotation_user_id, team_rule=row.rule)
 
