@@ -1,6 +1,7 @@
 # Every target sets up what it needs; a second call finds the stamps and is quick.
 #   make run     the demo: daemon, page and a caught outbox, nothing leaves the machine
 #   make test    all tests, with the real servers they talk to (Debian packages, installed when missing)
+#   make corpus  how well real mail is read (the mails are not part of the project; says so when they are not at hand)
 #   make check   format, lint, types, import directions
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard mailcrm tests bench scripts)
 PYTEST_ARGS ?= -n auto --dist loadfile
 
-.PHONY: run test check bench pictures format lock clean servers
+.PHONY: run test check bench corpus pictures format lock clean servers
 
 run: $(VENV)/.installed
 	$(BIN)/mailcrm demo
@@ -29,6 +30,9 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
+
+corpus: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.corpus $(MAILS) --missed
 
 # The pictures of README, from a running demo.
 pictures: $(VENV)/.installed-dev servers
