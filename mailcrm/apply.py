@@ -33,7 +33,8 @@ from mailcrm.mail import (
     Verdict,
 )
 from mailcrm.notify.reports import apply_report
-from mailcrm.store.engine import Session, insert_row
+from mailcrm.store.engine import Session
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import (
     attachment,
     inbound,
@@ -108,7 +109,7 @@ def apply(session: Session, arrival: Arrival, now: datetime) -> tuple[Event, ...
 
 # --- the inbound row ----------------------------------------------------------------------------------------------------
 
-_INSERT_INBOUND = insert(inbound)
+_INSERT_INBOUND = Prepared(insert(inbound))
 
 
 def record(session: Session, arrival: Arrival, now: datetime) -> int:
@@ -149,7 +150,7 @@ def record(session: Session, arrival: Arrival, now: datetime) -> int:
         if known is not None:
             session.execute(update(inbound).where(inbound.c.id == known).values(row))
             return int(known)
-    return insert_row(session, _INSERT_INBOUND, row)
+    return _INSERT_INBOUND.insert(session, row)
 
 
 def _content_key(arrival: Arrival, now: datetime) -> str:
@@ -160,7 +161,7 @@ def _content_key(arrival: Arrival, now: datetime) -> str:
     return arrival.mail.content_key
 
 
-_OUTCOME = (
+_OUTCOME = Prepared(
     update(inbound)
     .where(inbound.c.id == bindparam("b_id"))
     .values(
@@ -182,8 +183,8 @@ _OUTCOME = (
 
 def _note_outcome(session: Session, arrival: Arrival, inbound_id: int, placed: Placed, now: datetime) -> None:
     route, author = arrival.route, arrival.facts.author
-    session.execute(
-        _OUTCOME,
+    _OUTCOME.run(
+        session,
         {
             "b_id": inbound_id,
             "b_route": route.kind.value,
@@ -282,12 +283,12 @@ def _first_line(text: str) -> str:
     return next((" ".join(line.split())[:120] for line in text.splitlines() if line.strip()), "—")
 
 
-_ROTATE = update(team).where(team.c.id == bindparam("b_team")).values(rotation_user_id=bindparam("b_user"))
+_ROTATE = Prepared(update(team).where(team.c.id == bindparam("b_team")).values(rotation_user_id=bindparam("b_user")))
 
 
 def _advance_rotation(session: Session, route: Route, now: datetime) -> None:
     if route.alias and route.owner_reason in (Reason.OWNER_BY_ROTATION, Reason.OWNER_BY_LOAD):
-        session.execute(_ROTATE, {"b_team": route.alias.team_id, "b_user": route.owner_id})
+        _ROTATE.run(session, {"b_team": route.alias.team_id, "b_user": route.owner_id})
 
 
 def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
@@ -606,7 +607,7 @@ def _remember_ids(session: Session, arrival: Arrival, lead_id: int, row_id: int)
     insert_ignore(session, message_ref, rows)
 
 
-_INSERT_ATTACHMENT = insert(attachment)
+_INSERT_ATTACHMENT = Prepared(insert(attachment))
 
 
 def _add_attachments(session: Session, row_id: int, parts: tuple[Attachment, ...]) -> None:
@@ -622,8 +623,7 @@ def _add_attachments(session: Session, row_id: int, parts: tuple[Attachment, ...
         }
         for part in parts
     ]
-    if rows:
-        session.execute(_INSERT_ATTACHMENT, rows)
+    _INSERT_ATTACHMENT.run_all(session, rows)
 
 
 def _add_participants(session: Session, arrival: Arrival, lead_id: int, partner_id: int | None) -> None:

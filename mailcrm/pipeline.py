@@ -31,9 +31,10 @@ from mailcrm.notify import outbox
 from mailcrm.reader import Reader
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
-from mailcrm.store.engine import Session, Store, insert_row, remembering, savepoint
+from mailcrm.store.engine import Session, Store, remembering, savepoint
 from mailcrm.store.faults import is_away, is_conflict
 from mailcrm.store.keyring import Keyring
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import inbound, inbound_copy
 from mailcrm.store.tables import raw as raw_table
 from mailcrm.threading.lookup import lock_keys, look_up, take_locks
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 _RAW_IN_ROW = 256 * 1024  # larger mails are blobs
 _MOST_AT_ONCE = 40_000_000  # bytes of mail read and placed together
 _AWAY_SECONDS = 5.0  # until what waits for the database or the disk is tried again
-_INSERT_RAW = insert(raw_table)
+_INSERT_RAW = Prepared(insert(raw_table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def process_one(
 
 def _keep_raw(session: Session, kept: KeptRaw, now: datetime) -> int:
     row = {"sha256": kept.sha256, "size": kept.size, "compressed": kept.compressed, "created_at": now}
-    return insert_row(session, _INSERT_RAW, row)
+    return _INSERT_RAW.insert(session, row)
 
 
 # --- stronger evidence --------------------------------------------------------------------------------------------------

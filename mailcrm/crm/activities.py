@@ -8,8 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from mailcrm.crm.chatter import add_event
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.store.engine import Session
-from mailcrm.store.rows import add_row
+from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import activity, lead, stage, user
 
 TYPES = ("call", "meeting", "mail", "quote", "todo")
@@ -38,7 +37,7 @@ def schedule(session: Session, lead_id: int, new: NewActivity, by: int, now: dat
     _refuse_inactive(session, user_id)
     row = {"lead_id": lead_id, "user_id": user_id, "type": new.type, "summary": " ".join(new.summary.split())[:500]}
     row |= {"due_on": new.due_on, "due_at": new.due_at, "created_at": now, "created_by_id": by}
-    activity_id = add_row(session, insert(activity), row)
+    activity_id = insert_row(session, insert(activity), row)
     _tell(session, "activity_scheduled", {**row, "id": activity_id}, by, now)
     return Done(activity_id)
 

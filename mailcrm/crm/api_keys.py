@@ -10,8 +10,7 @@ from sqlalchemy import insert, select, update
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Actor, actors
-from mailcrm.store.engine import Session
-from mailcrm.store.rows import add_row
+from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import api_key, user
 
 _PREFIX = "mailcrm_"  # lets secret scanners recognise a key that strayed into a repository
@@ -36,7 +35,7 @@ def add_api_key(session: Session, user_id: int, name: str, hash_: str, by: int |
     if not active:
         raise Refused("This user is not active.")
     row = {"user_id": user_id, "name": name.strip()[:100], "hash": hash_, "created_at": now}
-    key_id = add_row(session, insert(api_key), row)
+    key_id = insert_row(session, insert(api_key), row)
     record(session, "add_api_key", f"api_key {key_id}", by, now, {"user_id": user_id})
     return Done(key_id)
 

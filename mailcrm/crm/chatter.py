@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from mailcrm.store.engine import Session, insert_row
+from mailcrm.store.engine import Session
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import mention, message, user
 
-_INSERT = insert(message)
-_INSERT_MENTION = insert(mention)
+_INSERT = Prepared(insert(message))
+_INSERT_MENTION = Prepared(insert(mention))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def add_message(session: Session, new: NewMessage) -> int:
     row["reason_detail"] = new.reason_detail[:500]
     row["date_written"] = new.date_written[:100]
     row["message_id"] = new.message_id[:1000]
-    return insert_row(session, _INSERT, row)
+    return _INSERT.insert(session, row)
 
 
 def add_event(
@@ -131,7 +132,7 @@ def add_mentions(
     ids = tuple(i for i in mentioned(text, people) if i != by)
     if ids:
         rows = [{"message_id": row_id, "lead_id": lead_id, "user_id": i, "created_at": now} for i in ids]
-        session.execute(_INSERT_MENTION, rows)
+        _INSERT_MENTION.run_all(session, rows)
     return ids
 
 

@@ -7,12 +7,13 @@ from sqlalchemy import insert
 
 from mailcrm.address import address_key
 from mailcrm.mail import Address, CompanyFacts, PartnerFacts
-from mailcrm.store.engine import Session, insert_row
+from mailcrm.store.engine import Session
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import partner, partner_address
 from mailcrm.threading.domains import is_free_mail, organisational
 
-_INSERT = insert(partner)
-_INSERT_ADDRESS = insert(partner_address)
+_INSERT = Prepared(insert(partner))
+_INSERT_ADDRESS = Prepared(insert(partner_address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def ensure_person(
     key = address_key(address.address)
     company_id = company.id if company else _new_company(session, key, now)
     row = {"kind": "person", "name": person_name(address)[:300], "company_id": company_id, "created_at": now}
-    person_id = insert_row(session, _INSERT, row)
+    person_id = _INSERT.insert(session, row)
     if key:
         named = {
             "partner_id": person_id,
@@ -40,7 +41,7 @@ def ensure_person(
             "key": key[:320],
             "is_primary": True,
         }
-        session.execute(_INSERT_ADDRESS, named)
+        _INSERT_ADDRESS.run(session, named)
     return Person(person_id, company_id)
 
 
@@ -49,7 +50,7 @@ def _new_company(session: Session, key: str, now: datetime) -> int | None:
     if not domain or "." not in domain or is_free_mail(domain):
         return None
     row = {"kind": "company", "name": company_name(domain)[:300], "domain": domain[:255], "created_at": now}
-    return insert_row(session, _INSERT, row)
+    return _INSERT.insert(session, row)
 
 
 def person_name(address: Address) -> str:

@@ -16,10 +16,11 @@ from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.stages import Stage, all_stages, first_open, stage_after_event
 from mailcrm.mail import Event, Reason
 from mailcrm.store.engine import Session, insert_row, remembered
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import UTCDateTime, activity, follower, lead, lead_tag, stage_change, tag, user
 
-_INSERT = insert(lead)
-_INSERT_STAGE_CHANGE = insert(stage_change)
+_INSERT = Prepared(insert(lead))
+_INSERT_STAGE_CHANGE = Prepared(insert(stage_change))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ def create_lead(session: Session, new: NewLead, by: int | None, now: datetime) -
     row["base_subject"] = new.base_subject[:500]
     row |= {"stage_id": (owned or start).id, "created_at": now, "last_message_at": new.waiting_since}
     row["waiting_on"] = "us" if new.waiting_since else None
-    lead_id = insert_row(session, _INSERT, row)
+    lead_id = _INSERT.insert(session, row)
     changes: list[dict[str, Any]] = [_stage_change(lead_id, None, start, by, now, "")]
     if owned:
         changes.append(_stage_change(lead_id, start, owned, None, now, "owner_set"))
-    session.execute(_INSERT_STAGE_CHANGE, changes)
+    _INSERT_STAGE_CHANGE.run_all(session, changes)
     if new.tags:
         _link_tags(session, lead_id, new.tags)
     add_event(session, lead_id, "lead_created", _created_data(new), by, now, new.owner_reason)
@@ -123,7 +124,7 @@ def move_to_stage(
     if from_.kind == "open":
         values["previous_stage_id"] = from_.id
     session.execute(update(lead).where(lead.c.id == lead_id).values(values))
-    session.execute(_INSERT_STAGE_CHANGE, [_stage_change(lead_id, from_, to, by, now, reason[:300])])
+    _INSERT_STAGE_CHANGE.run_all(session, [_stage_change(lead_id, from_, to, by, now, reason[:300])])
     if to.kind == "on_hold" and hold_until is not None:
         _ensure_activity(session, lead_id, row["owner_id"] or by, hold_until, by, now)
     add_event(session, lead_id, "stage", {"from_id": from_.id, "to_id": to.id, "reason": reason[:300]}, by, now)
@@ -183,9 +184,12 @@ def restore(session: Session, lead_id: int, by: int | None, now: datetime, *, re
     return move_to_stage(session, lead_id, target.id, by, now, reason=reason)
 
 
+_STAGE_OF = Prepared(select(lead.c.stage_id).where(lead.c.id == bindparam("lead")))
+
+
 def apply_stage_event(session: Session, lead_id: int, event: str, now: datetime) -> bool:
     """Let ``owner_set`` or ``first_mail_out`` move the lead one stage forward, if its stage is the one just before."""
-    current = session.execute(select(lead.c.stage_id).where(lead.c.id == lead_id)).scalar_one()
+    current = _STAGE_OF.scalar(session, {"lead": lead_id})
     target = stage_after_event(all_stages(session), current, event)
     if target is None:
         return False
@@ -270,9 +274,9 @@ def set_tags(session: Session, lead_id: int, names: Sequence[str], by: int | Non
     return Done(lead_id)
 
 
-_TAGS = select(tag.c.id, tag.c.name).where(tag.c.name.in_(bindparam("names", expanding=True)))
-_INSERT_TAG = insert(tag)
-_INSERT_LEAD_TAG = insert(lead_tag)
+_TAGS = Prepared(select(tag.c.id, tag.c.name).where(tag.c.name.in_(bindparam("names", expanding=True))))
+_INSERT_TAG = Prepared(insert(tag))
+_INSERT_LEAD_TAG = Prepared(insert(lead_tag))
 
 
 def _link_tags(session: Session, lead_id: int, names: Sequence[str]) -> None:
@@ -282,12 +286,12 @@ def _link_tags(session: Session, lead_id: int, names: Sequence[str]) -> None:
     known = remembered(
         session,
         ("tags", *wanted),
-        lambda: {row.name: row.id for row in session.execute(_TAGS, {"names": wanted})},
+        lambda: {row.name: row.id for row in _TAGS.all(session, {"names": wanted})},
         lambda found: len(found) == len(wanted),  # a tag that one mail makes may be rolled back with it
     )
-    made = {name: insert_row(session, _INSERT_TAG, {"name": name}) for name in wanted if name not in known}
+    made = {name: _INSERT_TAG.insert(session, {"name": name}) for name in wanted if name not in known}
     by_name = {**known, **made}
-    session.execute(_INSERT_LEAD_TAG, [{"lead_id": lead_id, "tag_id": by_name[name]} for name in wanted])
+    _INSERT_LEAD_TAG.run_all(session, [{"lead_id": lead_id, "tag_id": by_name[name]} for name in wanted])
 
 
 def follow(session: Session, lead_id: int, user_id: int, now: datetime) -> Done:
@@ -309,12 +313,12 @@ def unfollow(session: Session, lead_id: int, user_id: int, now: datetime) -> Don
     return Done(lead_id)
 
 
-_TURN_IS_THEIRS = (
+_TURN_IS_THEIRS = Prepared(
     update(lead)
     .where(lead.c.id == bindparam("b_id"))
     .values(waiting_on="them", waiting_since=bindparam("b_now"), last_message_at=bindparam("b_now"))
 )
-_TURN_IS_OURS = (
+_TURN_IS_OURS = Prepared(
     update(lead)
     .where(lead.c.id == bindparam("b_id"))
     .values(
@@ -329,13 +333,13 @@ _TURN_IS_OURS = (
 
 def after_mail_out(session: Session, lead_id: int, by: int | None, now: datetime) -> None:
     """What a mail to the customer changes: the turn is theirs, and a first one moves the stage."""
-    session.execute(_TURN_IS_THEIRS, {"b_id": lead_id, "b_now": now})
+    _TURN_IS_THEIRS.run(session, {"b_id": lead_id, "b_now": now})
     apply_stage_event(session, lead_id, "first_mail_out", now)
 
 
 def after_mail_in(session: Session, lead_id: int, now: datetime) -> None:
     """What a customer's mail changes: the turn is ours, since the first mail that waits."""
-    session.execute(_TURN_IS_OURS, {"b_id": lead_id, "b_now": now})
+    _TURN_IS_OURS.run(session, {"b_id": lead_id, "b_now": now})
 
 
 def set_tags_also(session: Session, lead_id: int, names: Sequence[str], now: datetime) -> None:
@@ -346,9 +350,12 @@ def set_tags_also(session: Session, lead_id: int, names: Sequence[str], now: dat
     set_tags(session, lead_id, [*have, *names], None, now)
 
 
+_LOCKED = Prepared(select(lead).where(lead.c.id == bindparam("lead")).with_for_update())
+
+
 def _locked(session: Session, lead_id: int) -> dict[str, Any]:
     """The lead's row, locked on PostgreSQL against a second writer."""
-    row = session.execute(select(lead).where(lead.c.id == lead_id).with_for_update()).mappings().first()
+    row = _LOCKED.first(session, {"lead": lead_id})
     if row is None:
         raise NotFound("There is no lead %(id)s.", id=lead_id)
-    return dict(row)
+    return dict(row._asdict())

@@ -15,8 +15,7 @@ from mailcrm.address import address_key, domain_key
 from mailcrm.crm.addresses import checked, is_ours, refuse_taken
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused, Taken
-from mailcrm.store.engine import Session
-from mailcrm.store.rows import add_row
+from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import partner, partner_address, user
 
 RELATIONS = ("prospect", "customer", "former", "supplier", "partner")
@@ -53,7 +52,7 @@ def add_person(session: Session, new: NewPerson, domains: Collection[str], by: i
     values = {"name": " ".join(new.name.split())[:300] or key.partition("@")[0], "company_id": new.company_id}
     values |= {"owner_id": new.owner_id, "relation": new.relation, "language": new.language}
     _check_fields(session, values)
-    partner_id = add_row(session, insert(partner), {"kind": "person", "created_at": now, **values})
+    partner_id = insert_row(session, insert(partner), {"kind": "person", "created_at": now, **values})
     _insert_address(session, partner_id, text, key, is_primary=True)
     record(session, "add_person", f"partner {partner_id}", by, now)
     return Done(partner_id)
@@ -70,7 +69,7 @@ def add_company(session: Session, new: NewCompany, domains: Collection[str], by:
     values |= {"relation": new.relation, "language": new.language}
     _check_fields(session, values)
     row = {"kind": "company", "domain": domain, "created_at": now, **values}
-    partner_id = add_row(session, insert(partner), row)
+    partner_id = insert_row(session, insert(partner), row)
     record(session, "add_company", f"partner {partner_id}", by, now)
     return Done(partner_id)
 

@@ -18,8 +18,7 @@ from mailcrm.config import Mail
 from mailcrm.crm.addresses import checked, refuse_staff_inside, refuse_taken
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.store.engine import Session
-from mailcrm.store.rows import add_row
+from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import api_key, outbox, outbox_recipient, user, user_address, web_session
 
 ROLES = ("salesperson", "manager", "admin", "colleague")
@@ -45,7 +44,7 @@ def add_user(session: Session, new: NewUser, mail: Mail, by: int | None, now: da
     values["name"] = " ".join(new.name.split())[:200]
     _check_settings(values)
     row = {**values, "created_at": now}
-    user_id = add_row(session, insert(user), row)
+    user_id = insert_row(session, insert(user), row)
     _add_address(session, user_id, new.address, mail, is_primary=True)
     record(session, "add_user", f"user {user_id}", by, now, {"role": new.role})
     return Done(user_id)

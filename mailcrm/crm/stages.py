@@ -6,6 +6,7 @@ from itertools import pairwise
 from sqlalchemy import func, insert, select
 
 from mailcrm.store.engine import Session, remembered
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import stage
 
 SEED = (
@@ -38,8 +39,10 @@ class Stage:
         return self.name_fi if locale == "fi" else self.name_en
 
 
-_ALL = select(stage.c.id, stage.c.name_en, stage.c.name_fi, stage.c.position, stage.c.kind, stage.c.on_event).order_by(
-    stage.c.position, stage.c.id
+_ALL = Prepared(
+    select(stage.c.id, stage.c.name_en, stage.c.name_fi, stage.c.position, stage.c.kind, stage.c.on_event).order_by(
+        stage.c.position, stage.c.id
+    )
 )
 
 
@@ -54,7 +57,7 @@ def seed_stages(session: Session) -> None:
 
 def all_stages(session: Session) -> tuple[Stage, ...]:
     """All stages in the board's order."""
-    return remembered(session, "stages", lambda: tuple(Stage(*row) for row in session.execute(_ALL)))
+    return remembered(session, "stages", lambda: tuple(Stage(*row) for row in _ALL.all(session)))
 
 
 def first_open(stages: tuple[Stage, ...]) -> Stage:

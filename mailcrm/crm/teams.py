@@ -11,8 +11,7 @@ from mailcrm.address import address_key
 from mailcrm.crm.addresses import checked, refuse_taken
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused, Taken
-from mailcrm.store.engine import Session
-from mailcrm.store.rows import add_row
+from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import alias, team, team_member, user
 
 RULES = ("round_robin", "least_loaded", "nobody")
@@ -26,7 +25,7 @@ def add_team(session: Session, name: str, rule: str, by: int | None, now: dateti
     _check_rule(rule)
     if session.execute(select(team.c.id).where(team.c.name == name)).first():
         raise Taken("There is a team %(name)s already.", name=name)
-    team_id = add_row(session, insert(team), {"name": name, "rule": rule})
+    team_id = insert_row(session, insert(team), {"name": name, "rule": rule})
     record(session, "add_team", f"team {team_id}", by, now, {"name": name, "rule": rule})
     return Done(team_id)
 
@@ -90,7 +89,7 @@ def add_alias(session: Session, new: NewAlias, by: int | None, now: datetime) ->
         "tags": tags,
     }
     row |= {name: getattr(new, name).strip()[:100] for name in ("source", "medium", "campaign")}
-    alias_id = add_row(session, insert(alias), row)
+    alias_id = insert_row(session, insert(alias), row)
     record(session, "add_alias", f"alias {alias_id}", by, now, {"address": address, "team_id": new.team_id})
     return Done(alias_id)
 

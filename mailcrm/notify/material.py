@@ -22,6 +22,7 @@ from mailcrm.notify.outbox import Outgoing
 from mailcrm.notify.people import NOBODY_OUTSIDE, Outside, read_outside
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import (
     activity,
     alias,
@@ -170,7 +171,7 @@ _sales = alias.alias("sales")
 _first_alias = select(_sales.c.address).order_by(_sales.c.id).limit(1)
 _team_alias = _first_alias.where(_sales.c.team_id == lead.c.team_id).correlate(lead).scalar_subquery()
 _any_alias = _first_alias.scalar_subquery()
-_LEADS = (
+_LEADS = Prepared(
     select(
         lead,
         stage.c.name_en,
@@ -190,37 +191,37 @@ _LEADS = (
     .outerjoin(alias, alias.c.key == lead.c.alias_key)
     .where(lead.c.id.in_(_IDS))
 )
-_ACTIVITIES = (
+_ACTIVITIES = Prepared(
     select(activity.c.lead_id, activity.c.type, activity.c.summary, activity.c.due_on, user.c.name)
     .join(user, user.c.id == activity.c.user_id)
     .where(activity.c.lead_id.in_(_IDS), activity.c.done_at.is_(None))
     .order_by(activity.c.due_on.desc(), activity.c.id.desc())
 )
-_OPEN_LEADS = (
+_OPEN_LEADS = Prepared(
     select(lead.c.id, lead.c.partner_id, lead.c.title, stage.c.name_en, stage.c.name_fi)
     .join(stage, stage.c.id == lead.c.stage_id)
     .where(lead.c.partner_id.in_(_IDS), lead.c.outcome.is_(None))
     .order_by(lead.c.id.desc())
     .limit(200)
 )
-_MESSAGES = (
+_MESSAGES = Prepared(
     select(message, partner.c.name.label("partner_name"))
     .outerjoin(partner, partner.c.id == message.c.author_partner_id)
     .where(message.c.id.in_(_IDS))
 )
-_FILES = select(attachment).where(attachment.c.message_id.in_(_IDS)).order_by(attachment.c.id)
-_USERS = (
+_FILES = Prepared(select(attachment).where(attachment.c.message_id.in_(_IDS)).order_by(attachment.c.id))
+_USERS = Prepared(
     select(user.c.id, user.c.name, user.c.locale, user.c.time_zone, user_address.c.address)
     .join(user_address, user_address.c.user_id == user.c.id)
     .where(user.c.id.in_(_IDS))
     .order_by(user_address.c.is_primary, user_address.c.id.desc())
 )
-_ARRIVED = (
+_ARRIVED = Prepared(
     select(inbound, raw.c.compressed)
     .outerjoin(raw, raw.c.id == inbound.c.raw_id)
     .where(inbound.c.id.in_(_IDS))
 )  # fmt: skip
-_UNDELIVERED = (
+_UNDELIVERED = Prepared(
     select(
         outbox.c.id,
         outbox.c.subject,
@@ -233,23 +234,25 @@ _UNDELIVERED = (
     .where(outbox.c.id.in_(_IDS))
     .order_by(outbox_recipient.c.id)
 )
-_ANSWERED = (  # the newest first; who it goes to decides which
+_ANSWERED = Prepared(  # the newest first; who it goes to decides which
     select(message)
     .where(message.c.lead_id == bindparam("lead"), message.c.kind == "email_in", message.c.is_folded == false())
     .order_by(message.c.at.desc(), message.c.id.desc())
     .limit(20)
 )
-_NOTES = select(message.c.text, message.c.new_text).where(
-    message.c.lead_id == bindparam("lead"), message.c.kind == "note"
+_NOTES = Prepared(
+    select(message.c.text, message.c.new_text).where(message.c.lead_id == bindparam("lead"), message.c.kind == "note")
 )
-_SUMMARIES = select(activity.c.summary).where(activity.c.lead_id == bindparam("lead"), activity.c.summary != "")
-_SHOWN_CARDS = (
+_SUMMARIES = Prepared(
+    select(activity.c.summary).where(activity.c.lead_id == bindparam("lead"), activity.c.summary != "")
+)
+_SHOWN_CARDS = Prepared(
     select(outbox.c.params)
     .where(outbox.c.lead_id == bindparam("lead"), outbox.c.user_id.is_not(None), outbox.c.bytes.is_not(None))
     .order_by(outbox.c.id.desc())
     .limit(200)
 )
-_OUTSIDE_WORDS = (
+_OUTSIDE_WORDS = Prepared(
     select(
         func.substr(message.c.text, 1, _MOST_WORDS).label("text"),
         func.substr(message.c.new_text, 1, _MOST_WORDS).label("new_text"),
@@ -261,13 +264,15 @@ _OUTSIDE_WORDS = (
     .order_by(message.c.id.desc())
     .limit(200)
 )
-_INSIDE_IDS = union_all(  # of notices, and of mails that staff wrote to us
-    select(outbox.c.message_id).where(outbox.c.lead_id == bindparam("lead"), outbox.c.user_id.is_not(None)),
-    select(message.c.message_id).where(
-        message.c.lead_id == bindparam("lead"), message.c.kind.in_(("email_out", "note"))
-    ),
+_INSIDE_IDS = Prepared(
+    union_all(  # of notices, and of mails that staff wrote to us
+        select(outbox.c.message_id).where(outbox.c.lead_id == bindparam("lead"), outbox.c.user_id.is_not(None)),
+        select(message.c.message_id).where(
+            message.c.lead_id == bindparam("lead"), message.c.kind.in_(("email_out", "note"))
+        ),
+    )
 )
-_STAFF = select(user_address.c.key)
+_STAFF = Prepared(select(user_address.c.key))
 
 
 def read_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material, ...]:
@@ -324,10 +329,10 @@ def _cards(session: Session, lead_ids: Sequence[int | None]) -> dict[int, Card]:
     ids = _unique(lead_ids)
     if not ids:
         return {}
-    rows = session.execute(_LEADS, {"ids": ids}).all()
+    rows = _LEADS.all(session, {"ids": ids})
     activities = {a.lead_id: NextActivity(a.type, a.summary, a.due_on, a.name)
-                  for a in session.execute(_ACTIVITIES, {"ids": ids}).all()}  # fmt: skip
-    others = session.execute(_OPEN_LEADS, {"ids": _unique([row.partner_id for row in rows])}).all()
+                  for a in _ACTIVITIES.all(session, {"ids": ids})}  # fmt: skip
+    others = _OPEN_LEADS.all(session, {"ids": _unique([row.partner_id for row in rows])})
     return {row.id: _card(row, activities.get(row.id), others) for row in rows}
 
 
@@ -356,10 +361,10 @@ def _messages(session: Session, message_ids: Sequence[int | None]) -> dict[int, 
     if not ids:
         return {}
     files: dict[int, list[File]] = {}
-    for a in session.execute(_FILES, {"ids": ids}).all():
+    for a in _FILES.all(session, {"ids": ids}):
         file = File(a.id, a.filename, a.content_type, a.size, a.sha256, a.is_inline)
         files.setdefault(a.message_id, []).append(file)
-    rows = session.execute(_MESSAGES, {"ids": ids}).all()
+    rows = _MESSAGES.all(session, {"ids": ids})
     return {row.id: _shown(row, tuple(files.get(row.id, ())), row.partner_name or "") for row in rows}
 
 
@@ -384,13 +389,13 @@ def _shown(row: _AnyRow, files: tuple[File, ...] = (), partner_name: str = "") -
 
 
 def _users(session: Session, user_ids: Sequence[int | None]) -> dict[int, Reader]:
-    rows = session.execute(_USERS, {"ids": _unique(user_ids)}).all()
+    rows = _USERS.all(session, {"ids": _unique(user_ids)})
     return {row.id: Reader(row.id, row.name, row.address, row.locale, row.time_zone) for row in rows}
 
 
 def _arrived(session: Session, inbound_ids: Sequence[int | None]) -> dict[int, Arrived]:
     ids = _unique(inbound_ids)
-    rows = session.execute(_ARRIVED, {"ids": ids}).all() if ids else []
+    rows = _ARRIVED.all(session, {"ids": ids}) if ids else []
     return {
         row.id: Arrived(
             id=row.id,
@@ -406,7 +411,7 @@ def _arrived(session: Session, inbound_ids: Sequence[int | None]) -> dict[int, A
 def _undelivered(session: Session, outbox_ids: Sequence[int | None]) -> dict[int, Undelivered]:
     ids = _unique(outbox_ids)
     found: dict[int, Undelivered] = {}
-    for row in session.execute(_UNDELIVERED, {"ids": ids}).all() if ids else []:
+    for row in _UNDELIVERED.all(session, {"ids": ids}) if ids else []:
         before = found.get(row.id, Undelivered(row.subject, ()))
         if row.state in ("failed", "bounced", "deferred", "delayed"):
             said = f"{row.code} {row.text}".strip()
@@ -417,19 +422,19 @@ def _undelivered(session: Session, outbox_ids: Sequence[int | None]) -> dict[int
 
 def _for_customer(session: Session, material: Material) -> Material:
     row = material.row
-    before = [_shown(one) for one in session.execute(_ANSWERED, {"lead": row.lead_id}).all()]
+    before = [_shown(one) for one in _ANSWERED.all(session, {"lead": row.lead_id})]
     answered = _answered(before, row)
-    notes = tuple(n.text or n.new_text for n in session.execute(_NOTES, {"lead": row.lead_id}).all())
-    summaries = tuple(session.execute(_SUMMARIES, {"lead": row.lead_id}).scalars())
-    cards = session.execute(_SHOWN_CARDS, {"lead": row.lead_id}).scalars()
+    notes = tuple(n.text or n.new_text for n in _NOTES.all(session, {"lead": row.lead_id}))
+    summaries = tuple(_SUMMARIES.column(session, {"lead": row.lead_id}))
+    cards = _SHOWN_CARDS.column(session, {"lead": row.lead_id})
     lines = tuple(dict.fromkeys(line for params in cards for line in params.get("card_lines", ())))
-    words = session.execute(_OUTSIDE_WORDS, {"lead": row.lead_id}).all()
+    words = _OUTSIDE_WORDS.all(session, {"lead": row.lead_id})
     known = "\n".join(
         part for w in words for part in (w.subject, w.text, w.new_text, _addresses(w.to), _addresses(w.cc))
     )
-    staff = tuple(session.execute(_STAFF).scalars())
+    staff = tuple(_STAFF.column(session))
     if answered is not None:
-        inside = set(session.execute(_INSIDE_IDS, {"lead": row.lead_id}).scalars())
+        inside = set(_INSIDE_IDS.column(session, {"lead": row.lead_id}))
         outside_ids = tuple(ref for ref in answered.reference_ids if ref not in inside and not is_thread_root(ref))
         answered = replace(answered, reference_ids=outside_ids)
     return replace(material, answered=answered, guarded=Guarded(staff, (*notes, *summaries), lines, known))

@@ -22,6 +22,7 @@ from mailcrm.notify.backoff import next_attempt_at
 from mailcrm.notify.people import read_people
 from mailcrm.notify.recipients import Notice, recipients
 from mailcrm.store.engine import Session
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import inbound, message, message_ref, outbox, outbox_recipient
 from mailcrm.store.upsert import insert_ignore
 
@@ -31,24 +32,30 @@ QUESTIONS_PER_HOUR = 1  # to one user about one lead, or about mails of no lead
 QUESTIONS_PER_DAY = 10  # to one user
 
 _ADD = {
-    "sqlite": sqlite.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id, outbox.c.dedupe_key),
-    "postgresql": postgresql.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id, outbox.c.dedupe_key),
-}
-_ADD_RECIPIENT = insert(outbox_recipient)
-_CARRIED_BY = update(message).where(message.c.id == bindparam("b_message")).values(outbox_id=bindparam("b_outbox"))
-_ASKED = update(inbound).where(inbound.c.id == bindparam("b_inbound")).values(asked_at=bindparam("b_now"))
-_QUESTIONS = select(
-    func.count(),
-    func.count().filter(
-        and_(
-            outbox.c.lead_id.is_not_distinct_from(bindparam("lead", type_=outbox.c.lead_id.type)),
-            outbox.c.created_at > bindparam("hour_ago"),
-        )
+    "sqlite": Prepared(sqlite.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id, outbox.c.dedupe_key)),
+    "postgresql": Prepared(
+        postgresql.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id, outbox.c.dedupe_key)
     ),
-).where(
-    outbox.c.user_id == bindparam("user"),
-    outbox.c.kind == NoticeKind.HELD,
-    outbox.c.created_at > bindparam("day_ago"),
+}
+_ADD_RECIPIENT = Prepared(insert(outbox_recipient))
+_CARRIED_BY = Prepared(
+    update(message).where(message.c.id == bindparam("b_message")).values(outbox_id=bindparam("b_outbox"))
+)
+_ASKED = Prepared(update(inbound).where(inbound.c.id == bindparam("b_inbound")).values(asked_at=bindparam("b_now")))
+_QUESTIONS = Prepared(
+    select(
+        func.count(),
+        func.count().filter(
+            and_(
+                outbox.c.lead_id.is_not_distinct_from(bindparam("lead", type_=outbox.c.lead_id.type)),
+                outbox.c.created_at > bindparam("hour_ago"),
+            )
+        ),
+    ).where(
+        outbox.c.user_id == bindparam("user"),
+        outbox.c.kind == NoticeKind.HELD,
+        outbox.c.created_at > bindparam("day_ago"),
+    )
 )
 
 
@@ -84,7 +91,7 @@ def _may_ask(session: Session, event: Event, notice: Notice, now: datetime) -> b
         return True
     hour_ago, day_ago = now - timedelta(hours=1), now - timedelta(days=1)
     binds = {"user": notice.person.id, "lead": event.lead_id, "hour_ago": hour_ago, "day_ago": day_ago}
-    row = session.execute(_QUESTIONS, binds).one()
+    row = _QUESTIONS.one(session, binds)
     return bool(row[0] < QUESTIONS_PER_DAY and row[1] < QUESTIONS_PER_HOUR)
 
 
@@ -144,18 +151,24 @@ def _dedupe_key(event: Event, notice: Notice, now: datetime) -> str:
 
 def add(session: Session, drafts: Sequence[_Draft], now: datetime) -> dict[str, int]:
     """Insert the rows that are not there yet; dedupe key -> id of those that will leave."""
-    added = session.execute(_ADD[session.dialect.name], [draft.row for draft in drafts]).all()
-    ids = {key: row_id for row_id, key in added}
+    ids = _inserted(session, [draft.row for draft in drafts])
     fresh = [(ids[draft.row["dedupe_key"]], draft) for draft in drafts if draft.row["dedupe_key"] in ids]
     if not fresh:
         return {}
-    session.execute(_ADD_RECIPIENT, [row for row_id, draft in fresh for row in _recipient_rows(row_id, draft)])
+    _ADD_RECIPIENT.run_all(session, [row for row_id, draft in fresh for row in _recipient_rows(row_id, draft)])
     leaving = [(row_id, draft) for row_id, draft in fresh if draft.row["state"] == "queued"]
     _remember_ids(session, leaving)
     asked = [draft for _, draft in leaving if draft.notice.kind == NoticeKind.HELD and draft.event.inbound_id]
     for draft in asked:
-        session.execute(_ASKED, {"b_inbound": draft.event.inbound_id, "b_now": now})
+        _ASKED.run(session, {"b_inbound": draft.event.inbound_id, "b_now": now})
     return {draft.row["dedupe_key"]: row_id for row_id, draft in leaving}
+
+
+def _inserted(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Dedupe key -> id of the rows that are new, in one statement; mostly it is one row, and that is quicker alone."""
+    insert_new = _ADD[session.dialect.name]
+    added = insert_new.all(session, rows[0]) if len(rows) == 1 else session.execute(insert_new.statement, rows).all()
+    return {key: row_id for row_id, key in added}
 
 
 def _recipient_rows(row_id: int, draft: _Draft) -> list[dict[str, Any]]:
@@ -177,7 +190,7 @@ def _remember_ids(session: Session, leaving: Sequence[tuple[int, _Draft]]) -> No
     insert_ignore(session, message_ref, refs)
     for row_id, draft in leaving:
         if draft.notice.kind == NoticeKind.CUSTOMER_REPLY:
-            session.execute(_CARRIED_BY, {"b_message": draft.event.message_id, "b_outbox": row_id})
+            _CARRIED_BY.run(session, {"b_message": draft.event.message_id, "b_outbox": row_id})
 
 
 # --- claim --------------------------------------------------------------------------------------------------------------
@@ -219,7 +232,7 @@ class Outgoing:
         return tuple(one for one in self.recipients if one.state in ("queued", "deferred"))
 
 
-_DUE = (
+_DUE = Prepared(
     select(outbox)
     .where(
         outbox.c.state == "queued",
@@ -230,7 +243,7 @@ _DUE = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-_CLAIM = (
+_CLAIM = Prepared(
     update(outbox)
     .where(outbox.c.id == bindparam("b_id"), outbox.c.attempts == bindparam("b_seen"), outbox.c.state == "queued")
     .values(
@@ -241,7 +254,7 @@ _CLAIM = (
         next_attempt_at=bindparam("b_next"),
     )
 )
-_RECIPIENTS = (
+_RECIPIENTS = Prepared(
     select(outbox_recipient)
     .where(outbox_recipient.c.outbox_id.in_(bindparam("ids", expanding=True)))
     .order_by(outbox_recipient.c.id)
@@ -250,12 +263,12 @@ _RECIPIENTS = (
 
 def claim(session: Session, process: str, limit: int, now: datetime, give_up_hours: int = 48) -> tuple[Outgoing, ...]:
     """Take up to ``limit`` due rows for ``process``, oldest first; the attempt and the next one are recorded with it."""
-    due = session.execute(_DUE, {"now": now, "limit": limit}).all()
+    due = _DUE.all(session, {"now": now, "limit": limit})
     if not due:
         return ()
     taken = [row for row in due if _take(session, row, process, now, give_up_hours)]
     by_row: dict[int, list[Recipient]] = {}
-    for one in session.execute(_RECIPIENTS, {"ids": [row.id for row in taken]}).all():
+    for one in _RECIPIENTS.all(session, {"ids": [row.id for row in taken]}):
         by_row.setdefault(one.outbox_id, []).append(Recipient(one.id, one.address, one.name, one.kind, one.state))
     return tuple(_outgoing(row, tuple(by_row.get(row.id, ())), now) for row in taken)
 
@@ -264,7 +277,7 @@ def _take(session: Session, row: Row[Any], process: str, now: datetime, give_up_
     first = row.first_attempt_at or now
     following = next_attempt_at(row.attempts + 1, first, now, give_up_hours) or now
     values = {"b_id": row.id, "b_seen": row.attempts, "b_process": process, "b_lease": now + LEASE}
-    return session.execute(_CLAIM, {**values, "b_first": first, "b_next": following}).rowcount == 1
+    return _CLAIM.run(session, {**values, "b_first": first, "b_next": following}) == 1
 
 
 def _outgoing(row: Row[Any], to: tuple[Recipient, ...], now: datetime) -> Outgoing:
@@ -299,7 +312,7 @@ def take_back(session: Session, process: str, now: datetime) -> int:
     return session.execute(freed).rowcount
 
 
-_STORE_BYTES = (
+_STORE_BYTES = Prepared(
     update(outbox)
     .where(outbox.c.id == bindparam("b_id"), outbox.c.bytes.is_(None))
     .values(bytes=bindparam("b_bytes"), subject=bindparam("b_subject"), params=bindparam("b_params"))
@@ -328,7 +341,7 @@ def mark_rendered(session: Session, rendered: Sequence[Bytes]) -> None:
         for one in rendered
     ]
     if rows:
-        session.execute(_STORE_BYTES, rows)
+        _STORE_BYTES.run_all(session, rows)
 
 
 # --- results ------------------------------------------------------------------------------------------------------------
@@ -361,12 +374,12 @@ class Patience:
 
 
 _IS_PENDING = or_(outbox_recipient.c.state == "queued", outbox_recipient.c.state == "deferred")
-_SET_RECIPIENT = (
+_SET_RECIPIENT = Prepared(
     update(outbox_recipient)
     .where(outbox_recipient.c.id == bindparam("b_id"), _IS_PENDING)
     .values(state=bindparam("b_state"), code=bindparam("b_code"), text=bindparam("b_text"), at=bindparam("b_at"))
 )
-_SET_ROW = (
+_SET_ROW = Prepared(
     update(outbox)
     .where(outbox.c.id == bindparam("b_id"))
     .values(
@@ -389,9 +402,9 @@ def mark_result(
     ends = [_end(result, now, patience) for result in results]
     answers = [_recipient_values(answer, now) for end in ends for answer in end.answers]
     if answers:
-        session.execute(_SET_RECIPIENT, answers)
+        _SET_RECIPIENT.run_all(session, answers)
     if ends:
-        session.execute(_SET_ROW, [_row_values(end, now) for end in ends])
+        _SET_ROW.run_all(session, [_row_values(end, now) for end in ends])
     events = tuple(event for end in ends for event in end.events)
     enqueue(session, events, now, domain)
     return events

@@ -14,6 +14,7 @@ from mailcrm.address import address_key
 from mailcrm.mail import Address, Event
 from mailcrm.notify.recipients import LeadPeople, Person
 from mailcrm.store.engine import Session
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import (
     follower,
     inbound,
@@ -51,10 +52,14 @@ _ties = union_all(
 ).subquery("ties")
 _USER_COLUMNS = (user.c.id, user.c.name, user.c.is_active, user.c.absent_until, user.c.deputy_id)
 _ADDRESS_COLUMNS = (user_address.c.address, user_address.c.key, user_address.c.is_primary)
-_PEOPLE = select(_ties.c.tie, *_USER_COLUMNS, *_ADDRESS_COLUMNS).join_from(
-    _ties.join(user, user.c.id == _ties.c.user_id), user_address, user_address.c.user_id == user.c.id
+_PEOPLE = Prepared(
+    select(_ties.c.tie, *_USER_COLUMNS, *_ADDRESS_COLUMNS).join_from(
+        _ties.join(user, user.c.id == _ties.c.user_id), user_address, user_address.c.user_id == user.c.id
+    )
 )
-_EVERY_USER = select(*_USER_COLUMNS, *_ADDRESS_COLUMNS).join(user_address, user_address.c.user_id == user.c.id)
+_EVERY_USER = Prepared(
+    select(*_USER_COLUMNS, *_ADDRESS_COLUMNS).join(user_address, user_address.c.user_id == user.c.id)
+)
 
 _last_written_from = (
     select(message.c.author_address)
@@ -77,7 +82,7 @@ _any_address = (
     .limit(1)
     .scalar_subquery()
 )
-_CUSTOMER = (
+_CUSTOMER = Prepared(
     select(
         lead.c.id,
         partner.c.name,
@@ -86,7 +91,7 @@ _CUSTOMER = (
     .join_from(lead, partner, partner.c.id == lead.c.partner_id)
     .where(lead.c.id.in_(_LEADS))
 )
-_COPIES = (
+_COPIES = Prepared(
     select(participant.c.lead_id, participant.c.name, participant.c.address)
     .where(
         participant.c.lead_id.in_(_LEADS),
@@ -96,14 +101,16 @@ _COPIES = (
     )
     .order_by(participant.c.id)
 )
-_ONE_PARTICIPANT = select(participant.c.name, participant.c.address).where(
-    participant.c.lead_id == _LEAD, participant.c.key == bindparam("key")
+_ONE_PARTICIPANT = Prepared(
+    select(participant.c.name, participant.c.address).where(
+        participant.c.lead_id == _LEAD, participant.c.key == bindparam("key")
+    )
 )
 
 
 def read_people(session: Session, event: Event, now: datetime) -> LeadPeople:
     """Everybody whom ``event`` may concern, as they are now."""
-    rows = session.execute(_PEOPLE, _binds(event)).all()
+    rows = _PEOPLE.all(session, _binds(event))
     tied: dict[str, dict[int, list[_AnyRow]]] = {}
     for row in rows:
         tied.setdefault(row.tie, {}).setdefault(row.id, []).append(row)
@@ -149,7 +156,7 @@ def _person(rows: list[_AnyRow], now: datetime) -> Person:
 def _deputy(session: Session, owner_id: int, now: datetime) -> Person | None:
     """The first present and active user along the chain of deputies; None where it ends or comes round."""
     by_id: dict[int, list[_AnyRow]] = {}
-    for row in session.execute(_EVERY_USER).all():
+    for row in _EVERY_USER.all(session):
         by_id.setdefault(row.id, []).append(row)
     seen = {owner_id}
     here = by_id[owner_id][0].deputy_id
@@ -164,7 +171,7 @@ def _deputy(session: Session, owner_id: int, now: datetime) -> Person | None:
 
 def _outside(session: Session, event: Event) -> tuple[Address | None, tuple[Address, ...]]:
     if event.only_to_key:  # a new person: nobody else gets that answer
-        one = session.execute(_ONE_PARTICIPANT, {"lead": event.lead_id, "key": event.only_to_key}).first()
+        one = _ONE_PARTICIPANT.first(session, {"lead": event.lead_id, "key": event.only_to_key})
         return (Address(one.name, one.address) if one else Address("", event.only_to_key)), ()
     outside = read_outside(session, [event.lead_id or 0]).get(event.lead_id or 0, NOBODY_OUTSIDE)
     return outside.customer, outside.copies
@@ -184,9 +191,9 @@ NOBODY_OUTSIDE = Outside(None, ())
 def read_outside(session: Session, lead_ids: Sequence[int]) -> dict[int, Outside]:
     """The people outside of each lead, as an answer written now would reach them."""
     copies: dict[int, list[Address]] = {}
-    for row in session.execute(_COPIES, {"leads": list(lead_ids)}).all():
+    for row in _COPIES.all(session, {"leads": list(lead_ids)}):
         copies.setdefault(row.lead_id, []).append(Address(row.name, row.address))
-    customers = session.execute(_CUSTOMER, {"leads": list(lead_ids)}).all()
+    customers = _CUSTOMER.all(session, {"leads": list(lead_ids)})
     return {
         row.id: _as_outside(Address(row.name, row.address), copies.get(row.id, [])) for row in customers if row.address
     }

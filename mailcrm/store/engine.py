@@ -19,6 +19,8 @@ from sqlalchemy import Connection, Engine, Insert, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
+from mailcrm.store.prepared import run_plain
+
 Session = Connection
 T = TypeVar("T")
 
@@ -58,16 +60,16 @@ def remembered(session: Session, key: Hashable, read: Callable[[], T], is_whole:
 
 @contextmanager
 def savepoint(session: Session) -> Iterator[None]:
-    """What is written inside stays or goes as one; not to be nested. In plain SQL, since SQLAlchemy compiles each new name."""
-    session.exec_driver_sql("SAVEPOINT one_mail")
+    """What is written inside stays or goes as one; not to be nested."""
+    run_plain(session, "SAVEPOINT one_mail")
     try:
         yield
     except BaseException:
         if not session.invalidated:  # else the connection is gone, and what was written with it
-            session.exec_driver_sql("ROLLBACK TO SAVEPOINT one_mail")
-            session.exec_driver_sql("RELEASE SAVEPOINT one_mail")
+            run_plain(session, "ROLLBACK TO SAVEPOINT one_mail")
+            run_plain(session, "RELEASE SAVEPOINT one_mail")
         raise
-    session.exec_driver_sql("RELEASE SAVEPOINT one_mail")
+    run_plain(session, "RELEASE SAVEPOINT one_mail")
 
 
 class Store:

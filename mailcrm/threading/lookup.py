@@ -45,6 +45,7 @@ from mailcrm.mail import (
 from mailcrm.rules import Rules
 from mailcrm.store.engine import Session, remembered
 from mailcrm.store.keyring import Keyring
+from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import (
     alias,
     attachment,
@@ -182,7 +183,7 @@ class _Claims:
 
 OutboxRows = Mapping[int, Any]
 
-_OUTBOX = (
+_OUTBOX = Prepared(
     select(
         outbox.c.id,
         outbox.c.kind,
@@ -205,7 +206,7 @@ def outbox_rows(session: Session, ids: set[int]) -> "OutboxRows":
     """The outbox rows that addresses name, with where their message lies now."""
     if not ids:
         return {}
-    return {row.id: row for row in session.execute(_OUTBOX, {"ids": sorted(ids)})}
+    return {row.id: row for row in _OUTBOX.all(session, {"ids": sorted(ids)})}
 
 
 def _token_hits(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> tuple[TokenHit, ...]:
@@ -247,7 +248,9 @@ def _return_path_hit(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> Tok
 
 
 _OUR_MESSAGE_ID = re.compile(r"[0-9a-f]{32}@")  # as the outbox makes them
-_BY_MESSAGE_ID = select(outbox.c.id, outbox.c.lead_id).where(outbox.c.message_id == bindparam("message_id")).limit(1)
+_BY_MESSAGE_ID = Prepared(
+    select(outbox.c.id, outbox.c.lead_id).where(outbox.c.message_id == bindparam("message_id")).limit(1)
+)
 
 
 def _is_own_mail(session: Session, mail: ParsedMail, rows: OutboxRows, keyring: Keyring) -> bool:
@@ -258,7 +261,7 @@ def _is_own_mail(session: Session, mail: ParsedMail, rows: OutboxRows, keyring: 
         return True
     if not (mail.has_message_id and _OUR_MESSAGE_ID.match(mail.message_id)):
         return False
-    return session.execute(_BY_MESSAGE_ID, {"message_id": mail.message_id}).first() is not None
+    return _BY_MESSAGE_ID.first(session, {"message_id": mail.message_id}) is not None
 
 
 def _reported(session: Session, verdict: Verdict, return_path: TokenHit | None) -> tuple[int | None, int | None]:
@@ -267,14 +270,14 @@ def _reported(session: Session, verdict: Verdict, return_path: TokenHit | None) 
         return return_path.outbox_id, return_path.lead_id
     if verdict.report is None or not verdict.report.original_message_id:
         return None, None
-    row = session.execute(_BY_MESSAGE_ID, {"message_id": verdict.report.original_message_id}).first()
+    row = _BY_MESSAGE_ID.first(session, {"message_id": verdict.report.original_message_id})
     return (row.id, row.lead_id) if row else (None, None)
 
 
 # --- who wrote it -------------------------------------------------------------------------------------------------------
 
 
-_STAFF = (
+_STAFF = Prepared(
     select(user_address.c.key, user_address.c.user_id, user.c.is_active)
     .join(user, user.c.id == user_address.c.user_id)
     .where(user_address.c.key.in_(_KEYS))
@@ -285,7 +288,7 @@ def staff_addresses(session: Session, mail: ParsedMail, envelope: Envelope) -> d
     """Users' addresses among those the mail names."""
     named = [a.address for a in (mail.from_, mail.sender, *mail.reply_to, *mail.to, *mail.cc) if a]
     keys = {address_key(a) for a in (*named, envelope.mail_from)} - {""}
-    rows = session.execute(_STAFF, {"keys": sorted(keys)})
+    rows = _STAFF.all(session, {"keys": sorted(keys)})
     return {row.key: StaffAddress(row.key, row.user_id, row.is_active) for row in rows}
 
 
@@ -329,8 +332,8 @@ def _reply_to(mail: ParsedMail, author: Author, staff: Mapping[str, StaffAddress
 
 _SAME_CONTENT = inbound.c.content_key == bindparam("content_key")
 _SAME_ID = and_(inbound.c.message_id == bindparam("message_id"), inbound.c.from_key == bindparam("from_key"))
-_PAST_BY_CONTENT = select(inbound).where(_SAME_CONTENT).order_by(inbound.c.id)
-_PAST_BY_CONTENT_OR_ID = select(inbound).where(or_(_SAME_CONTENT, _SAME_ID)).order_by(inbound.c.id)
+_PAST_BY_CONTENT = Prepared(select(inbound).where(_SAME_CONTENT).order_by(inbound.c.id))
+_PAST_BY_CONTENT_OR_ID = Prepared(select(inbound).where(or_(_SAME_CONTENT, _SAME_ID)).order_by(inbound.c.id))
 
 
 def past_of(session: Session, mail: ParsedMail, author_key: str) -> Past | None:
@@ -338,7 +341,7 @@ def past_of(session: Session, mail: ParsedMail, author_key: str) -> Past | None:
     same = {"content_key": mail.content_key}
     if mail.has_message_id:
         same |= {"message_id": mail.message_id[:1000], "from_key": author_key}
-    rows = session.execute(_PAST_BY_CONTENT_OR_ID if mail.has_message_id else _PAST_BY_CONTENT, same).all()
+    rows = (_PAST_BY_CONTENT_OR_ID if mail.has_message_id else _PAST_BY_CONTENT).all(session, same)
     row = next((r for r in rows if r.content_key == mail.content_key), rows[0] if rows else None)
     if row is None or row.state == "buried":
         return None
@@ -375,7 +378,7 @@ def _proven_recipients(session: Session, inbound_id: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for (rcpt_to,) in session.execute(proven) for address in rcpt_to))
 
 
-_RECENT = (
+_RECENT = Prepared(
     select(inbound.c.received_at, inbound.c.lead_id, inbound.c.is_new_lead, inbound.c.text_key)
     .where(inbound.c.from_key == bindparam("from_key"), inbound.c.received_at > bindparam("since"))
     .order_by(inbound.c.received_at.desc())
@@ -385,16 +388,20 @@ _RECENT = (
 
 def recent_of(session: Session, author_key: str, now: datetime) -> tuple[Recent, ...]:
     """What this writer sent within two hours (index ix_inbound_from_at)."""
-    return tuple(Recent(*row) for row in session.execute(_RECENT, {"from_key": author_key, "since": now - _HOURS_2}))
+    return tuple(Recent(*row) for row in _RECENT.all(session, {"from_key": author_key, "since": now - _HOURS_2}))
 
 
-_RECENT_OF_DOMAIN = select(func.count()).select_from(
-    select(literal(1))
-    .where(
-        inbound.c.from_domain == bindparam("domain"), inbound.c.received_at > bindparam("since"), inbound.c.is_new_lead
+_RECENT_OF_DOMAIN = Prepared(
+    select(func.count()).select_from(
+        select(literal(1))
+        .where(
+            inbound.c.from_domain == bindparam("domain"),
+            inbound.c.received_at > bindparam("since"),
+            inbound.c.is_new_lead,
+        )
+        .limit(bindparam("most"))
+        .subquery()
     )
-    .limit(bindparam("most"))
-    .subquery()
 )
 
 
@@ -403,13 +410,13 @@ def _domain_new_leads(session: Session, author_key: str, limit: int, now: dateti
     if not domain or is_free_mail(domain):
         return 0
     binds = {"domain": domain, "since": now - _HOURS_2, "most": limit}
-    return session.execute(_RECENT_OF_DOMAIN, binds).scalar_one()
+    return int(_RECENT_OF_DOMAIN.scalar(session, binds))
 
 
 # --- references ---------------------------------------------------------------------------------------------------------
 
 
-_REFERENCES = (
+_REFERENCES = Prepared(
     select(message_ref.c.ref, message_ref.c.kind, func.coalesce(message.c.lead_id, message_ref.c.lead_id))
     .outerjoin(message, message.c.id == message_ref.c.message_id)
     .where(message_ref.c.ref.in_(bindparam("refs", expanding=True)))
@@ -424,7 +431,7 @@ def references(session: Session, mail: ParsedMail) -> tuple[RefHit, ...]:
     if not wanted:
         return ()
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for ref, kind, found_lead_id in session.execute(_REFERENCES, {"refs": wanted}):
+    for ref, kind, found_lead_id in _REFERENCES.all(session, {"refs": wanted}):
         found[ref].append((kind, found_lead_id))
     return ref_hits(wanted, own_id, found)
 
@@ -466,9 +473,11 @@ def _plus_alias(key: str) -> str:
     return f"{local.partition('+')[0]}@{domain}"
 
 
-_ALIASES = select(
-    alias.c.key, alias.c.team_id, alias.c.owner_id, alias.c.source, alias.c.medium, alias.c.campaign, alias.c.tags
-).where(alias.c.key.in_(_KEYS))
+_ALIASES = Prepared(
+    select(
+        alias.c.key, alias.c.team_id, alias.c.owner_id, alias.c.source, alias.c.medium, alias.c.campaign, alias.c.tags
+    ).where(alias.c.key.in_(_KEYS))
+)
 
 
 def aliases_of(session: Session, keys: Sequence[str]) -> tuple[AliasFacts, ...]:
@@ -480,8 +489,12 @@ def aliases_of(session: Session, keys: Sequence[str]) -> tuple[AliasFacts, ...]:
 
 
 def _read_aliases(session: Session, wanted: Sequence[str]) -> tuple[AliasFacts, ...]:
-    rows = {r.key: r for r in session.execute(_ALIASES, {"keys": wanted[:500]})}
-    return tuple(AliasFacts(*rows[k][:6], tags=tuple(rows[k].tags)) for k in wanted if k in rows)
+    rows = {r.key: r for r in _ALIASES.all(session, {"keys": wanted[:500]})}
+    return tuple(_alias(rows[k]) for k in wanted if k in rows)
+
+
+def _alias(row: Any) -> AliasFacts:
+    return AliasFacts(row.key, row.team_id, row.owner_id, row.source, row.medium, row.campaign, tuple(row.tags))
 
 
 def _is_own_list(mail: ParsedMail, aliases: Sequence[AliasFacts], rules: Rules) -> bool:
@@ -515,7 +528,7 @@ def _may_be_continued(facts: Facts) -> bool:
 
 
 _firm = partner.alias("firm")
-_PARTNER = (
+_PARTNER = Prepared(
     select(partner.c.id, partner.c.relation, partner.c.owner_id, partner.c.company_id, _firm.c.owner_id)
     .select_from(partner_address)
     .join(partner, partner.c.id == partner_address.c.partner_id)
@@ -526,11 +539,11 @@ _PARTNER = (
 
 def partner_of(session: Session, key: str) -> PartnerFacts | None:
     """The partner with this address, and their company's owner."""
-    row = session.execute(_PARTNER, {"key": key}).first()
+    row = _PARTNER.first(session, {"key": key})
     return PartnerFacts(*row) if row else None
 
 
-_COMPANY = select(partner.c.id, partner.c.owner_id).where(partner.c.domain == bindparam("domain"))
+_COMPANY = Prepared(select(partner.c.id, partner.c.owner_id).where(partner.c.domain == bindparam("domain")))
 
 
 def company_of(session: Session, key: str) -> CompanyFacts | None:
@@ -538,11 +551,11 @@ def company_of(session: Session, key: str) -> CompanyFacts | None:
     domain = key.rpartition("@")[2]
     if not domain or is_free_mail(domain):
         return None
-    row = session.execute(_COMPANY, {"domain": domain}).first()
+    row = _COMPANY.first(session, {"domain": domain})
     return CompanyFacts(*row) if row else None
 
 
-_SUBJECT_LEAD = (
+_SUBJECT_LEAD = Prepared(
     select(lead.c.id)
     .where(
         lead.c.partner_id == bindparam("partner"),
@@ -562,7 +575,8 @@ def _subject_lead(
     if known is None or not mail.has_reply_prefix or not mail.base_subject:
         return None
     binds = {"partner": known.id, "base_subject": mail.base_subject[:500], "since": now - rules.subject_age}
-    return session.execute(_SUBJECT_LEAD, binds).scalar()
+    found: int | None = _SUBJECT_LEAD.scalar(session, binds)
+    return found
 
 
 def _with_owner_chain(session: Session, facts: Facts, now: datetime) -> Facts:
@@ -580,7 +594,7 @@ def _with_owner_chain(session: Session, facts: Facts, now: datetime) -> Facts:
     return _with_team(session, facts, team_id, now) if team_id is not None else facts
 
 
-_COMPANY_LEAD_OWNER = (
+_COMPANY_LEAD_OWNER = Prepared(
     select(lead.c.owner_id)
     .where(lead.c.company_id == bindparam("company"), lead.c.outcome.is_(None), lead.c.owner_id.is_not(None))
     .order_by(lead.c.id.desc())
@@ -591,10 +605,11 @@ _COMPANY_LEAD_OWNER = (
 def _company_lead_owner(session: Session, company_id: int | None) -> int | None:
     if company_id is None:
         return None
-    return session.execute(_COMPANY_LEAD_OWNER, {"company": company_id}).scalar()
+    owner_id: int | None = _COMPANY_LEAD_OWNER.scalar(session, {"company": company_id})
+    return owner_id
 
 
-_INACTIVE = select(user.c.id).where(user.c.id.in_(_IDS), or_(~user.c.is_active, user.c.role == "colleague"))
+_INACTIVE = Prepared(select(user.c.id).where(user.c.id.in_(_IDS), or_(~user.c.is_active, user.c.role == "colleague")))
 
 
 def inactive_users(session: Session, ids: Iterable[int | None]) -> frozenset[int]:
@@ -602,10 +617,10 @@ def inactive_users(session: Session, ids: Iterable[int | None]) -> frozenset[int
     wanted = [i for i in ids if i is not None]
     if not wanted:
         return frozenset()
-    return frozenset(session.execute(_INACTIVE, {"ids": wanted}).scalars())
+    return frozenset(_INACTIVE.column(session, {"ids": wanted}))
 
 
-_TEAM = select(team.c.rule, team.c.rotation_user_id).where(team.c.id == bindparam("team")).with_for_update()
+_TEAM = Prepared(select(team.c.rule, team.c.rotation_user_id).where(team.c.id == bindparam("team")).with_for_update())
 _open_leads = (
     select(func.count())
     .select_from(lead)
@@ -623,18 +638,17 @@ _MEMBERS = (
     )
     .order_by(user.c.id)
 )
-_WITHOUT_LOAD, _WITH_LOAD = _MEMBERS.add_columns(literal(0)), _MEMBERS.add_columns(_open_leads)
+_WITHOUT_LOAD = Prepared(_MEMBERS.add_columns(literal(0)))
+_WITH_LOAD = Prepared(_MEMBERS.add_columns(_open_leads))
 
 
 def _with_team(session: Session, facts: Facts, team_id: int, now: datetime) -> Facts:
     """The team's rule, its rotation pointer (locked) and who is present."""
-    row = session.execute(_TEAM, {"team": team_id}).one()
+    row = _TEAM.one(session, {"team": team_id})
     if row.rule == "least_loaded":  # changes with every mail
-        rows = session.execute(_WITH_LOAD, {"team": team_id}).all()
+        rows = _WITH_LOAD.all(session, {"team": team_id})
     else:
-        rows = remembered(
-            session, ("members", team_id), lambda: session.execute(_WITHOUT_LOAD, {"team": team_id}).all()
-        )
+        rows = remembered(session, ("members", team_id), lambda: _WITHOUT_LOAD.all(session, {"team": team_id}))
     members = tuple(
         Member(user_id, absent_until is None or absent_until <= now, open_leads)
         for user_id, absent_until, open_leads in rows
@@ -665,25 +679,25 @@ def _with_leads(session: Session, facts: Facts, author_key: str) -> Facts:
     )
 
 
-_LEADS = (
+_LEADS = Prepared(
     select(lead, stage.c.kind.label("stage_kind"), _firm.c.domain.label("company_domain"))
     .join(stage, stage.c.id == lead.c.stage_id)
     .outerjoin(_firm, _firm.c.id == lead.c.company_id)
     .where(lead.c.id.in_(_IDS))
 )
-_PARTNERS_OF_LEADS = (
+_PARTNERS_OF_LEADS = Prepared(
     select(lead.c.id, partner_address.c.key)
     .join(partner_address, partner_address.c.partner_id == lead.c.partner_id)
     .where(lead.c.id.in_(_IDS))
 )
-_PARTICIPANTS = select(participant.c.lead_id, participant.c.key, participant.c.is_confirmed).where(
-    participant.c.lead_id.in_(_IDS)
+_PARTICIPANTS = Prepared(
+    select(participant.c.lead_id, participant.c.key, participant.c.is_confirmed).where(participant.c.lead_id.in_(_IDS))
 )
 
 
 def leads_of(session: Session, ids: Sequence[int]) -> tuple[LeadFacts, ...]:
     """Leads with everybody who belongs to them."""
-    rows = session.execute(_LEADS, {"ids": ids}).all()
+    rows = _LEADS.all(session, {"ids": ids})
     known, unconfirmed = _people_of(session, ids)
     return tuple(
         LeadFacts(
@@ -710,48 +724,58 @@ def _people_of(session: Session, ids: Sequence[int]) -> tuple[dict[int, set[str]
     """Address keys of each lead's partner and confirmed participants; and of unconfirmed participants."""
     known: dict[int, set[str]] = defaultdict(set)
     unconfirmed: dict[int, set[str]] = defaultdict(set)
-    for lead_id, key in session.execute(_PARTNERS_OF_LEADS, {"ids": ids}):
+    for lead_id, key in _PARTNERS_OF_LEADS.all(session, {"ids": ids}):
         known[lead_id].add(key)
-    for lead_id, key, is_confirmed in session.execute(_PARTICIPANTS, {"ids": ids}):
+    for lead_id, key, is_confirmed in _PARTICIPANTS.all(session, {"ids": ids}):
         (known if is_confirmed else unconfirmed)[lead_id].add(key)
     return known, unconfirmed
 
 
+_WRITTEN_AFTER = Prepared(
+    select(message.c.author_user_id)
+    .where(
+        message.c.lead_id == bindparam("lead"),
+        message.c.kind == "email_out",
+        message.c.id > bindparam("message"),
+    )
+    .order_by(message.c.id.desc())
+    .limit(1)
+)
+
+
 def _answered_by(session: Session, token: TokenHit) -> int | None:
     """Who wrote to the customer after the message that this token's notice told of."""
-    statement = (
-        select(message.c.author_user_id)
-        .where(
-            message.c.lead_id == token.lead_id,
-            message.c.kind == "email_out",
-            message.c.id > (token.message_row_id or 0),
-        )
-        .order_by(message.c.id.desc())
-        .limit(1)
-    )
-    return session.execute(statement).scalar()
+    who: int | None = _WRITTEN_AFTER.scalar(session, {"lead": token.lead_id, "message": token.message_row_id or 0})
+    return who
+
+
+_SUPPRESSED = Prepared(select(suppression.c.key).where(suppression.c.key.in_(_KEYS)))
 
 
 def _suppressed(session: Session, found: LeadFacts | None) -> frozenset[str]:
     if found is None or not found.known_keys:
         return frozenset()
-    statement = select(suppression.c.key).where(suppression.c.key.in_(sorted(found.known_keys)))
-    return frozenset(session.execute(statement).scalars())
+    return frozenset(_SUPPRESSED.column(session, {"keys": sorted(found.known_keys)}))
+
+
+_HASHES = Prepared(
+    select(attachment.c.sha256)
+    .join(message, message.c.id == attachment.c.message_id)
+    .where(message.c.lead_id == bindparam("lead"))
+)
 
 
 def hashes_on_lead(session: Session, lead_id: int) -> frozenset[str]:
     """Hashes of the attachments that came or went on a lead: what a reply carries back is not sent again."""
-    statement = (
-        select(attachment.c.sha256)
-        .join(message, message.c.id == attachment.c.message_id)
-        .where(message.c.lead_id == lead_id)
-    )
-    return frozenset(session.execute(statement).scalars())
+    return frozenset(_HASHES.column(session, {"lead": lead_id}))
+
+
+_PARAMS = Prepared(select(outbox.c.params).where(outbox.c.id == bindparam("id")))
 
 
 def card_lines(session: Session, outbox_id: int) -> tuple[str, ...]:
     """The lines of the card that the notice showed, as compose noted them."""
-    params = session.execute(select(outbox.c.params).where(outbox.c.id == outbox_id)).scalar()
+    params = _PARAMS.scalar(session, {"id": outbox_id})
     lines = (params or {}).get("card_lines", [])
     return tuple(line for line in lines if len(line) >= 12)
 
