@@ -5,7 +5,6 @@ Alice and Bob sell in one team, Erin in another, Mona manages, Otto is an expert
 believed. Outgoing mail goes to the test's sink. The clock may be moved; nothing of ours is replaced.
 """
 
-import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -293,7 +292,7 @@ def _running(base: app.Foundation) -> Iterator[app.Listening]:
 
     def run() -> None:
         try:
-            asyncio.run(daemon.run())
+            daemon.serve()
         except BaseException as e:
             failed.append(e)
             ready.set()

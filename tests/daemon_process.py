@@ -4,7 +4,6 @@ One process imports everything, once, and forks a daemon whenever it is asked to
 A daemon that is not ``is_mended`` dies of a poisoned mail (``daemon_child``).
 """
 
-import asyncio
 import atexit
 import contextlib
 import importlib
@@ -291,4 +290,4 @@ def _run(spec: dict[str, Any]) -> None:
         half.rename(spec["ready"])
 
     with app.sole_writer(config), app.foundation(config, now) as base:
-        asyncio.run(app.Daemon(base, frozenset(spec["roles"]), on_ready).run())
+        app.Daemon(base, frozenset(spec["roles"]), on_ready).serve()

@@ -22,6 +22,7 @@ from typing import Any
 
 import aiosmtpd.smtp
 import pytest
+import uvloop
 
 from mailcrm.ingest.admission import (
     Admission,
@@ -56,7 +57,7 @@ class Listener:
         self.port = settings.port
         self.spool = Spool(root, "test", now)
         self.connections = Connections()
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._server: asyncio.Server = asyncio.run_coroutine_threadsafe(

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
@@ -212,9 +212,7 @@ class MailSMTP(SMTP):
             super().connection_made(transport)
             return
         self._is_refused = True
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(b"421 4.3.2 too many connections, try again later\r\n")
-        transport.close()
+        _say_and_close(transport, "421 4.3.2 too many connections, try again later")
 
     def connection_lost(self, error: Exception | None) -> None:
         self._listener.connections.leave(self)
@@ -227,9 +225,7 @@ class MailSMTP(SMTP):
     def end(self, reply: str) -> None:
         """Say a last word and close."""
         if self.transport is not None and not self.transport.is_closing():
-            assert isinstance(self.transport, asyncio.WriteTransport)
-            self.transport.write(reply.encode() + b"\r\n")
-            self.transport.close()
+            _say_and_close(self.transport, reply)
 
     def _timeout_cb(self) -> None:
         self.end("421 4.4.2 timeout, closing connection")
@@ -358,6 +354,13 @@ class MailSMTP(SMTP):
 
     async def smtp_BARE_LF(self, _: str | None) -> None:  # noqa: N802
         self.end("521 5.5.2 lines end with <CR><LF>")
+
+
+def _say_and_close(transport: asyncio.BaseTransport, reply: str) -> None:
+    # Not by isinstance: uvloop's transports do what asyncio's do, and are none.
+    writing = cast(asyncio.WriteTransport, transport)
+    writing.write(reply.encode() + b"\r\n")
+    writing.close()
 
 
 # AUTH and EXPN are unknown here like any other command.
