@@ -35,7 +35,7 @@ from mailcrm.ingest.imap import ImapDoor
 from mailcrm.ingest.imap_mailbox import ImapSettings
 from mailcrm.ingest.smtp import Connections, SmtpSettings, start_smtp
 from mailcrm.ingest.spool import Spool
-from mailcrm.mail import ConfigError
+from mailcrm.mail import ConfigError, Temporary
 from mailcrm.notify import digest
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.outbox import take_back
@@ -56,9 +56,12 @@ from mailcrm.web.site import routes
 log = logging.getLogger(__name__)
 
 ROLES = ("smtp", "imap", "work", "deliver", "schedule", "web")
+_NEED_DATABASE = frozenset({"work", "deliver", "schedule", "web"})
 _LOOK_SECONDS = 0.2  # between two looks whether to stop
 _PAUSE_SECONDS = 1.0  # after a batch that stopped short
 _STOP_SECONDS = 10.0
+_AWAY_SECONDS = 2.0  # between two looks for a database that does not answer
+_SAY_SECONDS = 60.0  # between two lines about it in the log
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "fuse.sshfs"})
 
 
@@ -85,9 +88,17 @@ class Foundation:
 
 @contextmanager
 def foundation(config: Config, now: Callable[[], datetime] = utc_now) -> Iterator[Foundation]:
-    """Open store, blobs, keys and spool; the schema must be the one this program needs, else ConfigError."""
+    """Open store, blobs, keys and spool; Temporary if the database is away, ConfigError unless its schema is the one needed."""
     prepare_data_dir(config)
     require_current(config.database_url)
+    with standing(config, now) as base:
+        yield base
+
+
+@contextmanager
+def standing(config: Config, now: Callable[[], datetime] = utc_now) -> Iterator[Foundation]:
+    """The same without asking the database: a daemon accepts mail while it is away, and asks before it does anything else."""
+    prepare_data_dir(config)
     store = Store(config.database_url)
     spool = Spool(config.data_dir / "spool", process_name(), now)
     try:
@@ -186,7 +197,10 @@ def control_socket(config: Config) -> Path:
 
 
 class KnownAddresses:
-    """Which local parts were ever given out, from memory; renewed every few seconds. Says yes when it cannot tell."""
+    """Which local parts were ever given out, from memory. Says yes when it cannot tell.
+
+    It is asked in the listener's event loop and answers at once; ``renew`` reads them anew, every few seconds in a thread.
+    """
 
     _SECONDS = 5.0
 
@@ -203,15 +217,17 @@ class KnownAddresses:
         local, _, domain = key.partition("@")
         if local in ("postmaster", "abuse") or key in self._always:
             return True
-        keys = self._fresh()
-        return keys is None or key in keys or f"{local.partition('+')[0]}@{domain}" in keys
-
-    def _fresh(self) -> frozenset[str] | None:
         if time.monotonic() - self._read_at > self._SECONDS:
             self._read_at = time.monotonic()
-            with contextlib.suppress(SQLAlchemyError), self._store.read() as session:
-                self._keys = frozenset(session.execute(select(alias.c.key)).scalars())
-        return self._keys
+            threading.Thread(target=self.renew, name="known-addresses", daemon=True).start()
+        keys = self._keys
+        return keys is None or key in keys or f"{local.partition('+')[0]}@{domain}" in keys
+
+    def renew(self) -> None:
+        """Read them now; what was known stays while the database is away."""
+        with contextlib.suppress(SQLAlchemyError), self._store.read() as session:
+            self._keys = frozenset(session.execute(select(alias.c.key)).scalars())
+            self._read_at = time.monotonic()
 
 
 # --- the daemon ---------------------------------------------------------------------------------------------------------
@@ -234,6 +250,7 @@ class Daemon:
     on_ready: Callable[[Listening], None] = lambda _: None
     serve_control: "Callable[[Desk, Path], contextlib.AbstractAsyncContextManager[None]] | None" = None
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _signalled: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def stop(self) -> None:
@@ -246,38 +263,82 @@ class Daemon:
             runner.run(self.run())
 
     async def run(self) -> None:
+        self._heed_signals()
         async with contextlib.AsyncExitStack() as stack:
-            deliverer = self._start_deliverer(stack) if "deliver" in self.roles else None
-            wake = deliverer.wake if deliverer else lambda: None
-            desk = self.base.desk(wake)
             listening = Listening()
-            if "work" in self.roles:
-                self._start_worker(stack, wake)
+            away = await self._why_database_is_away()
+            known = KnownAddresses(self.base.store, address_key(self.base.config.notify_address))
+            if not away:
+                await asyncio.to_thread(known.renew)
             if "imap" in self.roles:
                 self._start_imap(stack)
-            if "schedule" in self.roles:
-                scheduler = start(self._jobs(desk))
-                stack.push_async_callback(asyncio.to_thread, scheduler.shutdown)
             if "smtp" in self.roles:
-                listening.smtp = await self._start_smtp(stack)
-            if "web" in self.roles:
-                listening.web = await self._start_web(stack, desk)
-            if self.serve_control:
-                await stack.enter_async_context(self.serve_control(desk, control_socket(self.base.config)))
-            self.on_ready(listening)
+                listening.smtp = await self._start_smtp(stack, known)
+            if away:
+                await self._wait_for_database(away, listening)
+            if not self._stopping.is_set():
+                await self._start_what_needs_the_database(stack, listening)
+                self.on_ready(listening)
             await self._until_stopped()
 
-    async def _until_stopped(self) -> None:
-        loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
+    async def _start_what_needs_the_database(self, stack: contextlib.AsyncExitStack, listening: Listening) -> None:
+        deliverer = self._start_deliverer(stack) if "deliver" in self.roles else None
+        wake = deliverer.wake if deliverer else lambda: None
+        desk = self.base.desk(wake)
+        if "work" in self.roles:
+            self._start_worker(stack, wake)
+        if "schedule" in self.roles:
+            scheduler = start(self._jobs(desk))
+            stack.push_async_callback(asyncio.to_thread, scheduler.shutdown)
+        if "web" in self.roles:
+            listening.web = await self._start_web(stack, desk)
+        if self.serve_control:
+            await stack.enter_async_context(self.serve_control(desk, control_socket(self.base.config)))
+
+    def _heed_signals(self) -> None:
         # Outside the main thread no signal arrives: stop() is called instead.
         with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, stopped.set)
-        while not self._stopping.is_set() and not stopped.is_set():
+                asyncio.get_running_loop().add_signal_handler(number, self._signalled.set)
+
+    async def _is_stopped_within(self, seconds: float) -> bool:
+        """Whether somebody wants us to end, at the latest after so many seconds."""
+        until = time.monotonic() + seconds
+        while not self._stopping.is_set() and time.monotonic() < until:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), 0.2)
-        self._stopping.set()
+                await asyncio.wait_for(self._signalled.wait(), _LOOK_SECONDS)
+                self._stopping.set()
+        return self._stopping.is_set()
+
+    async def _until_stopped(self) -> None:
+        while not await self._is_stopped_within(60):
+            pass
+
+    # a database that is away at the start
+
+    async def _why_database_is_away(self) -> str:
+        """Empty if it answers or nothing here needs it; ConfigError if its schema is not the one needed."""
+        if self.roles.isdisjoint(_NEED_DATABASE):
+            return ""
+        try:
+            await asyncio.to_thread(require_current, self.base.config.database_url)
+        except Temporary as e:
+            return str(e)
+        return ""
+
+    async def _wait_for_database(self, away: str, listening: Listening) -> None:
+        """Return when it answers, or to stop. Mail is accepted meanwhile."""
+        if listening.smtp:
+            log.info("receiving mail on %s:%d", *listening.smtp)
+        said_at = -_SAY_SECONDS  # a clock that begins at the start of the machine
+        while away:
+            if time.monotonic() - said_at > _SAY_SECONDS:
+                said_at = time.monotonic()
+                log.warning("%s: everything waits but the doors, whose mail waits in the spool", away)
+            if await self._is_stopped_within(_AWAY_SECONDS):
+                return
+            away = await self._why_database_is_away()
+        log.info("the database answers")
 
     # threads
 
@@ -348,10 +409,9 @@ class Daemon:
 
     # listeners
 
-    async def _start_smtp(self, stack: contextlib.AsyncExitStack) -> tuple[str, int]:
+    async def _start_smtp(self, stack: contextlib.AsyncExitStack, known: KnownAddresses) -> tuple[str, int]:
         config, connections = self.base.config, Connections()
         domains = frozenset(config.mail.domains)
-        known = KnownAddresses(self.base.store, address_key(config.notify_address))
         server = await start_smtp(
             smtp_settings(config), self.base.spool, domains.__contains__, known, self.base.now, connections
         )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from mailcrm.store.faults import in_a_line, is_away
+
 log = logging.getLogger(__name__)
 
 
@@ -37,7 +39,10 @@ def _guarded(job: Job) -> Callable[[], None]:
     def run() -> None:
         try:
             job.run()
-        except Exception:  # the scheduler wrapper: one failing job must not end the others, nor its own next run
-            log.exception("job %s failed and will be tried again", job.name)
+        except Exception as e:  # the scheduler wrapper: one failing job must not end the others, nor its own next run
+            if is_away(e):
+                log.warning("job %s waits: the database is away: %s", job.name, in_a_line(e))
+            else:
+                log.exception("job %s failed and will be tried again", job.name)
 
     return run

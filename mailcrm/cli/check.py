@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailcrm.address import address_key
 from mailcrm.cli.main import Context
 from mailcrm.config import Config
-from mailcrm.mail import ConfigError
+from mailcrm.mail import ConfigError, Temporary
 from mailcrm.store.engine import Store
 from mailcrm.store.migrate import require_current
 from mailcrm.store.tables import user_address
@@ -72,7 +72,7 @@ def _database_faults(config: Config) -> list[str]:
         return _people_faults(config)
     except ConfigError as e:
         return e.faults
-    except SQLAlchemyError as e:
+    except (SQLAlchemyError, Temporary) as e:
         return [f"storage.database: {str(e).splitlines()[0]}"]
 
 

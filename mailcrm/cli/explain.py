@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
 from mailcrm.cli.main import Context
 from mailcrm.config import Config
 from mailcrm.decide import decide
 from mailcrm.ingest.envelope import envelope_from_headers
 from mailcrm.ingest.understand import understand
-from mailcrm.mail import Address, ConfigError, Door, Envelope, Forwarded, MailKind, ParsedMail, Verdict
+from mailcrm.mail import Address, ConfigError, Door, Envelope, Forwarded, MailKind, ParsedMail, Temporary, Verdict
 from mailcrm.process import quiet_noise, utc_now
 from mailcrm.rules import rules_of
 from mailcrm.store.engine import Store
@@ -77,7 +76,7 @@ def _where(context: Context, stack: ExitStack) -> _Where | None:
         return None
     try:
         require_current(config.database_url)
-    except (ConfigError, SQLAlchemyError) as e:
+    except (ConfigError, Temporary) as e:
         click.echo(f"mailcrm: explained without the database: {str(e).splitlines()[0]}", err=True)
         return None
     store = Store(config.database_url)

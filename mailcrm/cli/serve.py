@@ -38,7 +38,7 @@ def serve(context: Context, role: str) -> None:
         raise ConfigError(["web.public_url: required, so that links in mails lead to the page"])
     log_to_stderr()
     try:
-        with app.sole_writer(config), app.foundation(config) as base:
+        with app.sole_writer(config), app.standing(config) as base:
             daemon = app.Daemon(base, roles, said_ready, serve_control)
             daemon.serve()
     except app.DaemonRuns as e:

@@ -45,12 +45,13 @@ from mailcrm.notify.relay import Answer, Relay, RelaySettings, is_too_large
 from mailcrm.notify.render import Templates
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store
-from mailcrm.store.faults import is_away
+from mailcrm.store.faults import in_a_line, is_away
 from mailcrm.store.keyring import Keyring
 
 log = logging.getLogger(__name__)
 GROUP = 20  # rows claimed, and results recorded, in one transaction
 IDLE_SECONDS = 1.0  # between two looks at the outbox when nobody wakes us
+AWAY_SECONDS = 5.0  # and while the database is away
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,15 @@ class Deliverer:
             try:
                 if self._has_unsent:
                     self._store.write(lambda session: take_back(session, self._settings.process, self._clock()))
-                is_idle = self.run_once() == 0
-            except Exception:  # a database away for a moment must not end delivery
-                log.exception("delivery stopped short and goes on")
-                is_idle = True
-            if is_idle:
-                self._woken.wait(IDLE_SECONDS)
+                pause = 0.0 if self.run_once() else IDLE_SECONDS
+            except Exception as e:  # a database away for a moment must not end delivery
+                pause = AWAY_SECONDS if is_away(e) else IDLE_SECONDS
+                if is_away(e):
+                    log.warning("nothing is delivered while the database is away: %s", in_a_line(e))
+                else:
+                    log.exception("delivery stopped short and goes on")
+            if pause:
+                self._woken.wait(pause)
 
     def wake(self) -> None:
         self._woken.set()

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Insert, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
 from mailcrm.store.prepared import run_plain
@@ -30,6 +30,13 @@ def insert_row(session: Session, statement: Insert, row: Mapping[str, Any]) -> i
     key = session.execute(statement, row).inserted_primary_key
     assert key is not None  # every table with an id answers it
     return int(key[0])
+
+
+def connection_limits(url: str | URL) -> dict[str, int]:
+    """How long libpq waits for a PostgreSQL server to connect (s), and for one that became silent (ms, s)."""
+    if make_url(url).get_backend_name() != "postgresql":
+        return {}
+    return {"connect_timeout": 10, "tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10}
 
 
 _MEMORY = "mailcrm.memory"
@@ -82,7 +89,8 @@ class Store:
             self.writer = _sqlite_engine(url, is_writer=True)
             self.reader = _sqlite_engine(url, is_writer=False)
         else:
-            self.writer = create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+            limits = connection_limits(self.url)
+            self.writer = create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, connect_args=limits)
             self.reader = self.writer.execution_options(postgresql_readonly=True)
         self._thread = _WriterThread(self.writer) if self.is_sqlite else None
 

@@ -47,6 +47,12 @@ def _is_of_connection(error: DBAPIError) -> bool:
     return type(error.orig).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
 
 
+def in_a_line(error: BaseException) -> str:
+    """What the driver said, on one line and without the statement and its values, which hold what mails hold."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split())[:300]
+
+
 def is_conflict(error: BaseException) -> bool:
     """Whether somebody else wrote at the same time: the next look may find what they wrote."""
     state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""

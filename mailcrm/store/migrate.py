@@ -16,9 +16,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from mailcrm.mail import ConfigError
-from mailcrm.store.engine import Store
+from mailcrm.mail import ConfigError, Temporary
+from mailcrm.store.engine import Store, connection_limits
+from mailcrm.store.faults import in_a_line, is_away
 from mailcrm.store.tables import metadata
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -82,23 +84,27 @@ def _config(connection: Connection | None) -> Config:
 
 @contextmanager
 def _connection(database: Store | str) -> Iterator[Connection]:
-    """One transaction on a connection of its own.
+    """One transaction on a connection of its own; Temporary if the database does not answer.
 
     SQLite: foreign keys are off, since Alembic changes a table by replacing it, and all rows are checked before the commit.
     """
     url = database.url if isinstance(database, Store) else database
-    engine = create_engine(url, poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool, connect_args=connection_limits(url))
     is_sqlite = engine.dialect.name == "sqlite"
     if is_sqlite:
         event.listen(engine, "connect", _manual_begin)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    with engine.begin() as connection:
-        if is_sqlite:
+    try:
+        with engine.begin() as connection:
+            if not is_sqlite:
+                connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield connection
-            _refuse_dangling(connection)
-        else:
-            connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            yield connection
+            if is_sqlite:
+                _refuse_dangling(connection)
+    except SQLAlchemyError as e:
+        if is_away(e):
+            raise Temporary(f"the database does not answer: {in_a_line(e)}") from e
+        raise
 
 
 def _manual_begin(dbapi: Any, _record: object) -> None:

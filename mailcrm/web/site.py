@@ -3,8 +3,10 @@
 It is mounted beside the API, so that an unknown page answers a person and an unknown API path a program.
 """
 
+import logging
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -15,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from mailcrm.crm.desk import Desk
+from mailcrm.store.faults import in_a_line, is_away
 from mailcrm.web.guard import SecurityHeaders
 from mailcrm.web.pages import (
     activities,
@@ -32,6 +35,8 @@ from mailcrm.web.pages import (
 from mailcrm.web.rendering import Pages, templates_folder
 from mailcrm.web.visit import Handler, Site, Triage
 
+log = logging.getLogger(__name__)
+
 
 def _(msgid: str) -> str:
     return msgid
@@ -43,6 +48,7 @@ _TROUBLE = {
     405: _("This page cannot be used like that."),
     411: _("The form could not be read."),
     413: _("That is too much for one form."),
+    503: _("The database does not answer just now. Try again in a moment."),
     500: _("Something went wrong here, not with you. It has been noted; try again in a moment."),
 }
 
@@ -61,10 +67,16 @@ def pages(desk: Desk, triage: Triage | None = None) -> Starlette:
         code = error.status_code if isinstance(error, HTTPException) else 500
         return await run_in_threadpool(site.trouble, request, code, _TROUBLE.get(code, _TROUBLE[400]))
 
+    async def database(request: Request, error: Exception) -> Response:
+        if not is_away(error):
+            raise error
+        log.warning("%s %s: the database is away: %s", request.method, request.url.path, in_a_line(error))
+        return await run_in_threadpool(site.unknown_visit(request).trouble, 503, _TROUBLE[503])
+
     return Starlette(
         routes=[*_routes(site), Mount("/static", static)],
         middleware=[Middleware(SecurityHeaders, is_https=site.is_https)],
-        exception_handlers={HTTPException: trouble, 500: trouble},
+        exception_handlers={HTTPException: trouble, SQLAlchemyError: database, 500: trouble},
     )
 
 

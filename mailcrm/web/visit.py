@@ -94,6 +94,10 @@ class Site:
         """A page that says what went wrong, outside of any handler."""
         return self._visit(request, FormData()).trouble(status, text)
 
+    def unknown_visit(self, request: Request) -> "Visit":
+        """A request of whom nobody can look up who it is."""
+        return Visit(self, request, None, FormData(), self.desk.now())
+
     def _answer(self, request: Request, form: FormData, handler: "Handler", is_public: bool) -> Response:
         visit = self._visit(request, form)
         if visit.viewer is None and not is_public:

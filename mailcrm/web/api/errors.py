@@ -8,17 +8,18 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from mailcrm.crm.done import NotFound, Refused, Taken
 from mailcrm.crm.rights import Forbidden
+from mailcrm.store.faults import in_a_line, is_away
 from mailcrm.web.api.access import Unknown
 
 _log = logging.getLogger(__name__)
 _STATUS = ((Unknown, 401), (Forbidden, 403), (NotFound, 404), (Taken, 409), (Refused, 422))
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-          409: "conflict", 422: "invalid", 500: "internal"}  # fmt: skip
+          409: "conflict", 422: "invalid", 500: "internal", 503: "unavailable"}  # fmt: skip
 
 
 class Fault(BaseModel):
@@ -52,6 +53,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(IntegrityError, _conflict)
+    app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -66,6 +68,8 @@ async def _invalid(_request: Request, e: Exception) -> JSONResponse:
 
 def _worded(fault: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in fault["loc"] if part not in ("query", "body", "path"))
+    if fault["type"] == "json_invalid":
+        return f"The body is not JSON: {fault.get('ctx', {}).get('error', '')}"
     said = "unknown name" if fault["type"] == "extra_forbidden" else str(fault["msg"]).removeprefix("Value error, ")
     return f"{where}: {said}" if where else said
 
@@ -78,6 +82,13 @@ async def _http(_request: Request, e: Exception) -> JSONResponse:
 
 async def _conflict(_request: Request, _e: Exception) -> JSONResponse:
     return answer(409, "Somebody else changed this at the same time, or it exists already.")
+
+
+async def _database(request: Request, e: Exception) -> JSONResponse:
+    if not is_away(e):
+        return await _broken(request, e)
+    _log.warning("%s %s: the database is away: %s", request.method, request.url.path, in_a_line(e))
+    return answer(503, "The database does not answer just now; try again in a moment.")
 
 
 async def _broken(request: Request, e: Exception) -> JSONResponse:
