@@ -126,10 +126,13 @@ class Client:
         return self.reply()
 
     def begin(self, sender: bytes = b"carol@firma.test", recipient: bytes = b"sales@crm.test") -> None:
+        self.address(sender, recipient)
+        assert self.say(b"DATA").startswith(b"354")
+
+    def address(self, sender: bytes = b"carol@firma.test", recipient: bytes = b"sales@crm.test") -> None:
         assert self.say(b"EHLO client.test").startswith(b"250")
         assert self.say(b"MAIL FROM:<%s>" % sender).startswith(b"250")
         assert self.say(b"RCPT TO:<%s>" % recipient).startswith(b"250")
-        assert self.say(b"DATA").startswith(b"354")
 
     def is_closed(self) -> bool:
         return self._file.readline() == b""
@@ -542,7 +545,8 @@ def test_when_all_mails_in_flight_use_up_their_memory_further_ones_wait_outside(
         slow.socket.sendall(
             b"x" * 300_000
         )  # over the budget: written to the disk instead, and the memory is free again
-        other.begin()
+        other.address()
+        wait_until(lambda: other.say(b"DATA").startswith(b"354"), what="memory for another mail")
         assert other.say(b"meanwhile\r\n.").startswith(b"250")
         assert slow.say(b"\r\n.").startswith(b"250")
     assert sorted(len(entry.read()) for entry in listener.claimed()) == [11, 300_002]
