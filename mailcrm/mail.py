@@ -176,10 +176,14 @@ class ReportRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A delivery report: whom it is about and which mail it names (ids without angle brackets, "" unknown)."""
+    """A delivery report: whom it is about and which mail it names (ids without angle brackets, "" unknown).
+
+    ``action`` is what it says where it names nobody.
+    """
 
     recipients: tuple[ReportRecipient, ...]
     original_message_id: str
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +246,69 @@ class MailKind(StrEnum):
     SPAM = "spam"
 
 
+class AutoReplyType(StrEnum):
+    """What an automatic reply is about."""
+
+    OUT_OF_OFFICE = "out_of_office"
+    LEFT = "left"  # the person works there no more
+    ACKNOWLEDGEMENT = "acknowledgement"  # "we have received your message"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class AutoReply:
+    """What an automatic reply says. ``until`` is a day (2024-03-15) or "", as written: the last day away or the first one back."""
+
+    type: AutoReplyType
+    until: str = ""
+    stand_in: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """One invited; ``answer`` is accepted, declined, tentative, delegated, needs-action or ""."""
+
+    name: str
+    address: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What a calendar part says (RFC 5546). Times are ISO 8601, a date alone for a whole day; "" where not said.
+
+    ``method`` is upper case: REQUEST, REPLY, CANCEL, COUNTER, PUBLISH ….
+    """
+
+    method: str
+    uid: str = ""
+    summary: str = ""
+    start: str = ""
+    end: str = ""
+    location: str = ""
+    organizer: Address | None = None
+    attendees: tuple[Attendee, ...] = ()
+    is_cancelled: bool = False
+    is_recurring: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FormFields:
+    """A contact form's mail: who filled it in, and every field as written."""
+
+    person: Address | None
+    phone: str
+    company: str
+    message: str
+    fields: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What kind of mail it is and why. ``is_machine``: no person wrote it, so it is never answered."""
+    """What kind of mail it is and why. ``is_machine``: no person wrote it, so it is never answered.
+
+    ``phishing`` says in words why the name of the writer may be borrowed, "" if nothing does; it is a hint, never a decision.
+    """
 
     kind: MailKind
     reason: "Reason"
@@ -254,6 +318,10 @@ class Verdict:
     is_spam: bool = False
     report: Report | None = None
     calendar_method: str = ""
+    auto_reply: AutoReply | None = None
+    meeting: Meeting | None = None
+    form: FormFields | None = None
+    phishing: str = ""
 
 
 # --- reasons ------------------------------------------------------------------------------------------------------------

@@ -42,8 +42,9 @@ def test_the_status_tells_where_the_action_is_missing(status: str, kind: MailKin
 
 def test_a_group_without_an_address_is_no_recipient() -> None:
     _, verdict = understand(_report("Final-Recipient: rfc822; nobody\nAction: failed\nStatus: 5.1.1\n"), FROM_NOBODY)
-    assert verdict.report is None
-    assert verdict.is_machine
+    assert verdict.report is not None
+    assert verdict.report.recipients == ()
+    assert verdict.kind is MailKind.BOUNCE
 
 
 def test_a_person_who_attaches_a_bounce_is_a_person() -> None:

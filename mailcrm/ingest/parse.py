@@ -237,7 +237,7 @@ def _report(message: Message | None, headers: Headers, text: str, subject: str, 
     mail_from = envelope.mail_from if envelope.source == "envelope" else None
     writer = writers[0].address if writers else headers.first("from")
     is_suspect = bounce.looks_like_report(headers, writer, subject, mail_from)
-    return bounce.report(message, headers, text, is_suspect=is_suspect)
+    return bounce.report(message, headers, text, subject, is_suspect=is_suspect)
 
 
 def _list_ids(headers: Headers) -> tuple[str, ...]:

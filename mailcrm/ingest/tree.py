@@ -112,7 +112,7 @@ def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
         content_type = part.get_content_type()
         if len(found) >= _MOST_PARTS or depth > _DEEPEST:
             note(defects, "too many parts" if depth <= _DEEPEST else "nested too deep")
-            found.append(Leaf(part, "application/octet-stream", _as_bytes(part), False))
+            found.append(Leaf(part, "application/octet-stream", bytes_of(part), False))
             if len(found) > _MOST_PARTS:
                 break
         elif isinstance(payload, list) and content_type.startswith("multipart/"):
@@ -160,7 +160,7 @@ def note(defects: list[str], defect: str) -> None:
 
 def _attached_leaf(part: Message, content_type: str, payload: list[Message | str]) -> Leaf:
     is_mail = content_type in ("message/rfc822", "message/global")
-    data = b"\n".join(_as_bytes(inner) for inner in payload if isinstance(inner, Message))
+    data = b"\n".join(bytes_of(inner) for inner in payload if isinstance(inner, Message))
     return Leaf(part, content_type, data, False, is_attached_mail=is_mail)
 
 
@@ -175,7 +175,7 @@ def _decoded(part: Message) -> bytes:
     return payload.encode("utf-8", "surrogateescape") if isinstance(payload, str) else b""
 
 
-def _as_bytes(part: Message) -> bytes:
+def bytes_of(part: Message) -> bytes:
     out = io.BytesIO()
     with suppress(Exception):  # it raises on fields it cannot encode; what was written so far is kept
         BytesGenerator(out, mangle_from_=False, maxheaderlen=0).flatten(part)

@@ -1,0 +1,257 @@
+"""What an automatic reply says: that somebody is away, until when, and who stands in.
+
+Takes the reply's own words and the day it was written; never raises. Month names are CLDR's (babel, loaded with the first automatic
+reply), so every main language is read alike. A day without a year is the next such day.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+
+from mailcrm.ingest.report_words import alternation
+from mailcrm.mail import Address, AutoReply, AutoReplyType
+
+_LOOKED_AT = 4_000
+_LONGEST_ABSENCE = timedelta(days=550)
+_LANGUAGES = (
+    "en", "fi", "sv", "nb", "da", "de", "fr", "es", "it", "pt", "nl", "pl", "cs", "sk", "ro", "hu", "et", "lv", "lt",
+    "el", "tr", "ru", "uk",
+)  # fmt: skip
+
+_LEFT = alternation(
+    (
+        "no longer work", "no longer with", "no longer employed", "has left the company", "have left the company",
+        "left the company", "not with the company", "retired from", "mailbox is no longer", "address is no longer",
+        "en ole enää", "ei ole enää", "ei työskentele enää", "siirtynyt toisiin", "siirtynyt uusiin",
+        "jäänyt eläkkeelle", "lopettanut", "slutat", "jobbar inte längre", "arbetar inte längre",
+        "har gått i pension", "ikke lenger", "ikke længere", "nicht mehr im unternehmen", "nicht mehr für",
+        "nicht mehr bei", "nicht mehr tätig", "ausgeschieden", "ne travaille plus", "ne fait plus partie", "a quitté",
+        "ya no trabaja", "ya no forma parte", "não trabalha mais", "já não trabalha", "non lavora più",
+        "niet meer werkzaam", "niet langer werkzaam", "już nie pracuje", "nie pracuje", "již nepracuje",
+        "больше не работает", "ei tööta enam", "已离职", "已離職", "退職",
+    )
+)  # fmt: skip
+ABSENT = alternation(
+    (
+        "out of the office", "out of office", "out-of-office", "away from the office", "away from my", "on vacation",
+        "on holiday", "on annual leave", "on leave", "annual leave", "maternity leave", "parental leave",
+        "paternity leave", "sick leave", "limited access to", "be away", "am away", "i'm away", "on a business trip",
+        "travelling", "traveling", "back in the office", "return to the office", "be back on", "office is closed",
+        "poissa", "lomalla", "vuosiloma", "vanhempainvapaa", "perhevapaa", "äitiysloma", "sairauslomalla",
+        "matkoilla", "palaan", "tavoitettavissa", "på semester", "semester", "är ledig", "föräldraledig",
+        "tjänstledig", "inte på kontoret", "frånvarande", "åter den", "tillbaka", "på ferie", "ikke på kontoret",
+        "fraværende", "tilbage", "ferie", "nicht im büro", "außer haus", "abwesend", "im urlaub", "wieder erreichbar",
+        "in elternzeit", "absent", "en congé", "en vacances", "de retour", "fuera de la oficina", "de vacaciones",
+        "ausente", "de vuelta", "fuori ufficio", "in ferie", "assente", "sono fuori", "rientr", "de férias",
+        "fora do escritório", "afwezig", "met vakantie", "op vakantie", "niet aanwezig", "nieobecn", "na urlopie",
+        "poza biurem", "mimo kancelář", "na dovolené", "dovolenou", "puhkusel", "kontorist väljas", "atvaļinājum",
+        "atostog", "szabadságon", "în concediu", "în vacanță", "izindeyim", "izinde", "απουσιάζω", "άδεια",
+        "в отпуске", "отсутств", "у відпустці", "休暇", "不在", "休假", "外出", "出差", "휴가", "부재", "إجازة",
+        "בחופשה",
+    )
+)  # fmt: skip
+_RECEIVED = alternation(
+    (
+        "has been received", "have received your", "we received your", "we've received", "request received",
+        "thank you for contacting", "thanks for contacting", "support ticket", "ticket has been", "a trouble ticket",
+        "automatically generated in response", "thank you for your message", "thank you for your e-mail",
+        "thank you for your email", "get back to you", "vastaanot", "kiitos yhteydeno", "kiitos viestist",
+        "käsittelemme", "palaamme asiaan", "tack för ditt", "mottagit", "vi återkommer", "mottatt", "modtaget",
+        "eingegangen", "haben ihre", "vielen dank für ihre", "bien reçu", "avons reçu", "hemos recibido",
+        "gracias por", "recebemos", "abbiamo ricevuto", "ontvangen", "otrzymali", "obdrželi", "получил", "получено",
+        "已收到", "收到您", "受け付け", "受信いたしました", "접수",
+    )
+)  # fmt: skip
+
+# Words that make the date beside them the end. Before it, with a few words between ("back in the office on Monday, 18 March"),
+# and after it.
+_BEFORE_END = (  # patterns, a space between
+    r"until till? through thru to back return\w* again reachable palaan takaisin jälleen tavoitettavissa paluu t\.?o\.?m\.? "
+    r"åter tillbaka bis einschließlich inkl\.? ab wieder zurück jusqu['’]au jusqu['’]à au retour hasta regres\w* vuelv\w* "
+    r"vuelta al rientr\w* tornerò tot t/m terug indtil tilbage til do wracam vrátím kuni tagasi até ao retorn\w* volto până "
+    r"έως μέχρι до по вернусь līdz iki"
+)
+_UNTIL_BEFORE = re.compile(
+    rf"(?:(?<!\w)(?:{'|'.join(_BEFORE_END.split())})|[-–—~〜～至到]|から)"
+    rf"[\s:,]{{0,3}}(?:\(?[^\W\d_]{{1,14}}\.?,?\s{{1,3}}){{0,5}}$",
+    re.IGNORECASE,
+)
+_UNTIL_AFTER = re.compile(
+    r"\.?\s{0,2}\(?(?:asti|saakka|mennessä|mukaan lukien|alkaen|lähtien|inclusive|inclus|einschließlich|inkl|-?i?g\b|"
+    r"tarihine kadar|'?e kadar|'?a kadar|kadar|まで|까지|為止|为止|until)",
+    re.IGNORECASE,
+)
+
+
+def read_auto_reply(text: str, subject: str, written_on: date, own: frozenset[str]) -> AutoReply:
+    """``text`` is the reply's own words; ``own`` the addresses (lower case) that are no stand-in: the writer's and ours."""
+    text = text[:_LOOKED_AT]
+    folded = f"{subject}\n{text}".lower()
+    until = _until(f"{text}\n{subject}", written_on)
+    if _LEFT.search(folded) and until is None:
+        kind = AutoReplyType.LEFT
+    elif ABSENT.search(folded) or until is not None:
+        kind = AutoReplyType.OUT_OF_OFFICE
+    elif _RECEIVED.search(folded):
+        kind = AutoReplyType.ACKNOWLEDGEMENT
+    else:
+        kind = AutoReplyType.OTHER
+    is_away = kind in (AutoReplyType.LEFT, AutoReplyType.OUT_OF_OFFICE)
+    return AutoReply(kind, until.isoformat() if until else "", _stand_in(text, own) if is_away else None)
+
+
+# --- until when -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    day: date
+    start: int
+    end: int
+    is_sure: bool  # with a year or a month in words
+
+
+def _until(text: str, written_on: date) -> date | None:
+    """The first day that is said to be the end; without such a word the last day named."""
+    found = [one for one in _dates(text, written_on) if timedelta(0) <= one.day - written_on <= _LONGEST_ABSENCE]
+    for one in found:
+        if _UNTIL_BEFORE.search(text[max(0, one.start - 60) : one.start]) or _UNTIL_AFTER.match(text, one.end):
+            return one.day
+    sure = [one.day for one in found if one.is_sure]
+    return max(sure, default=None)
+
+
+_ISO = re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)")
+_CJK = re.compile(r"(?:(\d{4})\s?[年년]\s?)?(?<!\d)(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일号號]?")
+_NUMBERS = re.compile(r"(?<![\d.:/])(\d{1,2})([./-])\s?(\d{1,2})(?:\2\s?(\d{4}|\d{2})(?!\d)|\.)?(?![\d:])")
+_DAY_MONTH = re.compile(
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|ª|\.|:nde?|-?го)?\s{1,3}(?:de |of |den |d')?([^\W\d_]{3,14})\b\.?"
+    r"(?:[,\s]{1,3}(?:de |of |год )?(\d{4})(?!\d))?",
+    re.IGNORECASE,
+)
+_MONTH_DAY = re.compile(
+    r"\b([^\W\d_]{3,14})\b\.?\s{1,3}(\d{1,2})(?:st|nd|rd|th|\.)?(?![\d:])(?:,?\s{1,3}(\d{4})(?!\d))?", re.IGNORECASE
+)
+_YEAR_MONTH_DAY = re.compile(r"(?<!\d)(\d{4})\.?\s{1,2}([^\W\d_]{3,14})\s{1,2}(\d{1,2})(?!\d)", re.IGNORECASE)
+
+
+# Each with the places of year, month and day among its groups; the earlier ones are surer, and what they took is taken.
+_IN_WORDS = ((_ISO, 1, 2, 3), (_CJK, 1, 2, 3), (_YEAR_MONTH_DAY, 1, 2, 3), (_DAY_MONTH, 3, 2, 1), (_MONTH_DAY, 3, 1, 2))
+
+
+def _dates(text: str, written_on: date) -> list[_Found]:
+    """Every date in the text, in order."""
+    found: list[_Found] = []
+    for pattern, year, month, day in _IN_WORDS:
+        for match in pattern.finditer(text):
+            named = match.group(month)
+            number = int(named) if named.isdecimal() else _month(named)
+            _add(found, match, _day(match.group(year), number, int(match.group(day)), written_on), is_sure=True)
+    for match in _NUMBERS.finditer(text):
+        _add(found, match, _of_numbers(match, written_on), is_sure=bool(match.group(4)))
+    return sorted(found, key=lambda one: one.start)
+
+
+def _add(found: list[_Found], match: re.Match[str], day: date | None, *, is_sure: bool) -> None:
+    start, end = match.span()
+    if day is not None and not any(start < one.end and one.start < end for one in found):
+        found.append(_Found(day, start, end, is_sure))
+
+
+def _of_numbers(match: re.Match[str], written_on: date) -> date | None:
+    """Day before month, as most write; with slashes the other order if only that is a day to come."""
+    first, second, year = int(match.group(1)), int(match.group(3)), match.group(4)
+    if year is None and match.group(2) == "-":
+        return None
+    day = _day(year, second, first, written_on)
+    american = _day(year, first, second, written_on) if match.group(2) != "." else None
+    if american is not None and not _is_soon(day, written_on) and (day is None or _is_soon(american, written_on)):
+        return american
+    return day
+
+
+def _is_soon(day: date | None, written_on: date) -> bool:
+    return day is not None and timedelta(0) <= day - written_on <= timedelta(days=120)
+
+
+def _day(year: str | None, month: int, day: int, written_on: date) -> date | None:
+    """The date; without a year the one nearest ahead, a week of grace for a reply that outlived it."""
+    try:
+        if year:
+            number = int(year)
+            return date(number if number > 99 else 2000 + number, month, day)
+        this_year = date(written_on.year, month, day)
+        return this_year if this_year >= written_on - timedelta(days=92) else date(written_on.year + 1, month, day)
+    except ValueError:
+        return None
+
+
+def _month(name: str) -> int:
+    """1 to 12, or 0 for a word that is no month."""
+    return _months().get(name.casefold().rstrip("."), 0)
+
+
+@cache
+def _months() -> dict[str, int]:
+    from babel.dates import get_month_names
+
+    found: dict[str, int] = {}
+    for language in _LANGUAGES:
+        for width in ("wide", "abbreviated"):
+            for context in ("format", "stand-alone"):
+                for number, name in get_month_names(width, context, language).items():
+                    folded = str(name).casefold().rstrip(".")
+                    if len(folded) >= 3 and folded.isalpha():
+                        found.setdefault(folded, number)
+    return found
+
+
+# --- who stands in --------------------------------------------------------------------------------------------------------
+
+_ADDRESS = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_NAMED = re.compile(r"((?:[^\W\d_][\w'’.-]{0,30}[ \t]){1,3}[^\W\d_][\w'’-]{0,30})[ \t]?[<(\[]$")
+_NAME_BEFORE = re.compile(
+    r"([^\W\d_][\w'’-]{1,30}[ \t][^\W\d_][\w'’-]{1,30})"
+    r"(?:[ \t]?[(\[,:]{1,2}[ \t]?|[ \t](?:at|on|på|pa|en|em|via|e-mail|email|mail|sähköposti)[ \t:]{1,2}|[ \t]poole,[ \t])$",
+    re.IGNORECASE,
+)
+
+
+def _stand_in(text: str, own: frozenset[str]) -> Address | None:
+    """The first address that is neither the writer's nor ours."""
+    for match in _ADDRESS.finditer(text):
+        address = match.group().strip(".'-")
+        if address.lower() not in own:
+            return Address(_name_before(text[: match.start()][-120:], address), address)
+    return None
+
+
+def _name_before(text: str, address: str) -> str:
+    """ "Liisa Korhonen <liisa@…>"; elsewhere a name is believed where the address confirms it, for it may be inflected."""
+    line = text.rpartition("\n")[2]
+    named = _NAMED.search(line)
+    if named and line.endswith("<"):
+        return _capitalised(named.group(1))
+    before = _NAME_BEFORE.search(line)
+    if before is None:
+        return ""
+    local = _plain(address.partition("@")[0])
+    words = before.group(1).split()
+    return " ".join(words) if all(_plain(word) in local for word in words) else ""
+
+
+def _capitalised(name: str) -> str:
+    """The name at the end of a sentence: "toimii Liisa Korhonen" is "Liisa Korhonen"."""
+    words: list[str] = []
+    for word in reversed(name.split()):
+        if not word[0].isupper():
+            break
+        words.insert(0, word)
+    return " ".join(words)
+
+
+def _plain(word: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(letter for letter in decomposed if letter.isalnum())

@@ -1,0 +1,261 @@
+"""A delivery report in words: whom it is about, what became of the mail.
+
+Asked only of mails that a machine is known to have written. What comes back below the report is cut off first; then each address
+above it is judged by the line it stands in and the lines around: alone on its line, before a colon, behind "Recipient:", under a
+sentence of failure. A report that names nobody is about the addressee of the mail it returns.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailcrm.ingest import report_words as words
+from mailcrm.ingest.bounce_status import ADDRESS, MOST_RECIPIENTS, STATUS
+from mailcrm.ingest.headers import Headers
+from mailcrm.mail import ReportRecipient
+
+_LOOKED_AT = 20_000
+_MOST_LINES = 600
+_RETURNED_LOOKED_AT = 20_000
+_REPLY_CODE = re.compile(r"(?<![\d.#:-])([45]\d\d)(?=[ -])")
+_ENOUGH = 4  # points that make an address a recipient
+_ALONE = re.compile(
+    r"[\s\-*>•'\"<(]{0,20}(?:smtp:)?[^\s<>]{1,64}@[^\s<>]{1,255}?[>'\")]{0,3}(?:\s?\([^()]{0,80}\))?\s{0,5}[:,;.]?\s{0,5}",
+    re.IGNORECASE,
+)
+_BEFORE_COLON = re.compile(r"\s{0,20}<?[^\s<>]{1,64}@[^\s<>]{1,255}?>?\s{0,3}:\s")
+_FROM_ALIAS = re.compile(
+    r"(?:generated|expanded|forwarded) from\s{1,5}<?([^\s<>()]{1,64}@[^\s<>()]{1,255})", re.IGNORECASE
+)
+_ORIGINALLY = re.compile(
+    r"(?:original address:|originally addressed to)\s{0,5}<?([^\s<>()]{1,64}@[^\s<>()]{1,255})", re.IGNORECASE
+)
+_HEADER_LINE = re.compile(
+    r"(?:received|return-path|dkim-signature|message-id|mime-version|from|to|subject|date|x-[a-z-]{2,40}|content-type):\s",
+    re.IGNORECASE,
+)
+_X400 = re.compile(r"^[^@]{0,80}\bsmtp[=:]", re.IGNORECASE)
+_LABELS = (
+    "rcpt to", "recipient:", "recipient address:", "failed address", "rcpt=", "final-recipient", "unable to deliver message to",
+)  # fmt: skip
+_FIELD_OF_ORIGINAL = ("to:", "cc:", "an:", "à :", "para:", "vastaanottaja:", "till:", "kopio:")
+_FOR = re.compile(r"\bfor\s{1,5}<([^\s<>]{1,64}@[^\s<>]{1,255})>")
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A report's words, and the mail below them."""
+
+    above: str
+    below: str
+
+
+def split(text: str) -> Prose:
+    """The report, and what is returned below it: from its heading, or from the first of several header lines, on."""
+    place = 0
+    lines = text[: _LOOKED_AT + _RETURNED_LOOKED_AT].split("\n")[: 2 * _MOST_LINES]
+    for number, line in enumerate(lines):
+        if place > _LOOKED_AT or (number > 1 and (_is_heading(line) or _is_header(lines, number))):
+            break
+        place += len(line) + 1
+    return Prose(text[:place], text[place : place + _RETURNED_LOOKED_AT])
+
+
+def _is_heading(line: str) -> bool:
+    folded = line.strip("- >=*#|_+.\t")[:80].lower()
+    if len(folded) > 70 or not folded:
+        return False
+    return folded.startswith(words.RETURNED) and not folded.startswith(words.NOT_RETURNED) and "@" not in folded
+
+
+def _is_header(lines: list[str], number: int) -> bool:
+    """Three header fields one below the other, or a trace field: the returned mail without a heading."""
+    line = lines[number]
+    if line.startswith(("Received:", "Return-Path:", "DKIM-Signature:", "Return-path:")):
+        return True
+    if not _HEADER_LINE.match(line) or lines[number - 1].strip():
+        return False
+    names = {found.group().lower() for one in lines[number : number + 6] if (found := _HEADER_LINE.match(one))}
+    return len(names) >= 3 and "from: " in names
+
+
+def says_failure(prose: Prose) -> bool:
+    """Whether the report's own words say that something was not delivered, or is late, or was."""
+    folded = prose.above.lower()
+    if words.FAILURES.search(folded) or words.DELAYS.search(folded) or _has(folded, words.SUCCESSES):
+        return True
+    return any(ADDRESS.search(line) and (STATUS.search(line) or _REPLY_CODE.search(line)) for line in _lines(prose))
+
+
+def recipients(prose: Prose, headers: Headers, named: tuple[str, ...] = ()) -> tuple[ReportRecipient, ...]:
+    """The recipients the report surely names: in a field of the header (``named``), or by where they stand in its lines."""
+    return _all(named or _wanted(_judged(prose, headers), _ENOUGH), prose, headers)
+
+
+def guessed(prose: Prose, headers: Headers, addressees: list[str]) -> tuple[ReportRecipient, ...]:
+    """Where nothing is sure: the only address there is, else whom the returned mail was for, else the first of several."""
+    weak = _wanted(_judged(prose, headers), 1)
+    returned = addressees or _addressee(prose.below, _own(headers))
+    return _all(weak[:1] if len(weak) == 1 or not returned else returned[:1], prose, headers)
+
+
+def _all(addresses: Sequence[str], prose: Prose, headers: Headers) -> tuple[ReportRecipient, ...]:
+    action, lines = action_of(prose, headers.first("subject")), _lines(prose)
+    return tuple(_recipient(address, action, lines) for address in dict.fromkeys(addresses))[:MOST_RECIPIENTS]
+
+
+def _own(headers: Headers) -> set[str]:
+    return {address.lower() for address in ADDRESS.findall(" ".join(map(headers.first, ("from", "to", "sender"))))}
+
+
+def _wanted(judged: list[tuple[int, str]], enough: int) -> list[str]:
+    return [address for points, address in judged if points >= enough]
+
+
+def _lines(prose: Prose) -> list[str]:
+    return prose.above.split("\n")[:_MOST_LINES]
+
+
+# --- whom ---------------------------------------------------------------------------------------------------------------
+
+
+def _judged(prose: Prose, headers: Headers) -> list[tuple[int, str]]:
+    """Every address above the returned mail with its points, in order."""
+    lines, own = _lines(prose), _own(headers)
+    points: dict[str, int] = {}
+    written: dict[str, str] = {}
+    says_so = False  # a sentence of failure stands above
+    previous = ""
+    for number, line in enumerate(lines):
+        folded = line.lower()
+        is_sentence = bool(words.FAILURES.search(folded))
+        for match in ADDRESS.finditer(line) if "@" in line else ():
+            address = _X400.sub("", match.group()).strip(".'`*=").rstrip("-")
+            if address.lower() in own or "@" not in address or address.startswith("@"):
+                continue
+            score = _points(line, folded, previous, is_sentence, says_so=says_so)
+            points[address.lower()] = max(points.get(address.lower(), -9), score)
+            written.setdefault(address.lower(), address)
+        says_so = (
+            says_so
+            or is_sentence
+            or bool(
+                words.DELAYS.search(folded + " " + lines[number + 1].lower() if number + 1 < len(lines) else folded)
+            )
+        )
+        previous = folded if folded.strip() else previous
+    _aliased(prose.above, points, written)
+    return [(score, written[key]) for key, score in points.items()]
+
+
+def _points(line: str, folded: str, previous: str, is_sentence: bool, *, says_so: bool) -> int:
+    """How surely an address in this line is that of the recipient."""
+    score = -3 if not says_so and folded.strip().startswith(_FIELD_OF_ORIGINAL) else 0
+    if _ALONE.fullmatch(line):
+        score += 5 if says_so else 3
+    elif _BEFORE_COLON.match(line) or _has(folded, _LABELS):
+        score += 5
+    elif is_sentence:
+        score += 4
+    if _has(folded, words.BESIDE):
+        score += 1
+    if STATUS.search(line) or _REPLY_CODE.search(line):
+        score += 1
+    if words.FAILURES.search(previous) or words.DELAYS.search(previous):
+        score += 2
+    elif says_so:
+        score += 1
+    return score - (6 if _has(folded, words.ASIDE) and not _BEFORE_COLON.match(line) else 0)
+
+
+def _aliased(text: str, points: dict[str, int], written: dict[str, str]) -> None:
+    """ "laine@host.example (generated from carol@x.example)": the second is whom we wrote to."""
+    for pattern in (_FROM_ALIAS, _ORIGINALLY):
+        for match in pattern.finditer(text):
+            address = match.group(1).strip(".,;)'")
+            before = [
+                key
+                for key in points
+                if 0 <= match.start() - text.lower().rfind(key, 0, match.start()) < 200
+                and key in text[: match.start()].lower()
+            ]
+            for key in before[-1:]:
+                del points[key]
+            points[address.lower()] = 9
+            written[address.lower()] = address
+
+
+def _addressee(returned: str, own: set[str]) -> list[str]:
+    """The one addressee of the mail that came back; of several nobody can tell."""
+    for line in returned.split("\n")[:_MOST_LINES]:
+        if line[:3].lower() == "to:":
+            found = [address.strip(".'") for address in ADDRESS.findall(line)]
+            if len(found) == 1 and found[0].lower() not in own:
+                return found
+    hops = [address for address in _FOR.findall(returned) if address.lower() not in own]
+    return hops[:1] if len({hop.lower() for hop in hops}) == 1 else []
+
+
+def addressee_of(headers: Headers) -> list[str]:
+    """The same, where the returned mail is a part with fields of its own."""
+    found = [address.strip(".'") for value in headers.all("to") for address in ADDRESS.findall(value)]
+    return found if len(set(found)) == 1 else []
+
+
+# --- what -----------------------------------------------------------------------------------------------------------------
+
+
+def action_of(prose: Prose, subject: str) -> str:
+    """Failures, delays and successes share words: the subject says first, then the sentences about what happens next."""
+    subject, text = subject.lower(), prose.above.lower()
+    if _has(subject, words.DELAY_SUBJECTS):
+        return "delayed"
+    if words.DELAYS.search(text) and not words.PERMANENT.search(text):
+        return "delayed"
+    is_success = _has(subject + " " + text[:1_500], words.SUCCESSES)
+    return (
+        "delivered" if is_success and not _has(subject, ("undeliver", "fail", "not delivered", "return")) else "failed"
+    )
+
+
+def _recipient(address: str, action: str, lines: list[str]) -> ReportRecipient:
+    near = _near(address, lines)
+    status = _status("\n".join(near), action) or _status("\n".join(lines), action)
+    said = next((line for line in [*near, *lines] if STATUS.search(line) or _REPLY_CODE.search(line)), "")
+    if not said:
+        said = next((line for line in [*near, *lines] if words.FAILURES.search(line.lower())), "")
+    return ReportRecipient(address, action, status, " ".join(said.split())[:1_000])
+
+
+def _near(address: str, lines: list[str]) -> list[str]:
+    """The lines from the one that names the address to the one that names another."""
+    key = address.lower()
+    start = next(
+        (number for number, line in enumerate(lines) if key in line.lower() and not _has(line.lower(), ("from:",))),
+        None,
+    )
+    if start is None:
+        return []
+    end = start + 1
+    while (
+        end < len(lines) and end < start + 12 and not (_ALONE.fullmatch(lines[end]) and key not in lines[end].lower())
+    ):
+        end += 1
+    return lines[start:end]
+
+
+def _status(text: str, action: str) -> str:
+    """The code written in the text, else the one its words mean."""
+    if match := STATUS.search(text):
+        return match.group(1)
+    folded = text.lower()
+    if action == "delivered":
+        return ""
+    for status, pattern in words.MEANINGS:
+        if pattern.search(folded):
+            return "4" + status[1:] if action == "delayed" else status
+    return ""
+
+
+def _has(text: str, phrases: tuple[str, ...]) -> bool:
+    return any(phrase in text for phrase in phrases)

@@ -1,0 +1,273 @@
+"""What mail systems write in their reports: facts of the field, as lists.
+
+All lower case, looked for with ``in`` or as one alternation. They count only in a mail that a machine is known to have written,
+so they may be general; a person who writes the same words is not asked here.
+"""
+
+import re
+
+
+def alternation(words: tuple[str, ...]) -> re.Pattern[str]:
+    """One pattern for many literal phrases; a space stands for any white space, a line end included."""
+    return re.compile("|".join(r"\s{1,8}".join(map(re.escape, word.split())) for word in words))
+
+
+DAEMONS = (
+    "mailer-daemon", "mailerdaemon", "mailer_daemon", "mail-daemon", "maildaemon", "mail.daemon", "postmaster",
+    "daemon", "mdaemon", "microsoftexchange", "double-bounce", "mail-delivery", "maildelivery",
+)  # fmt: skip
+
+# Names in front of the address of a report.
+DAEMON_NAMES = (
+    "mail delivery", "mail.delivery", "maildelivery", "mail administrator", "mailer-daemon", "mailer daemon",
+    "system administrator", "postmaster", "microsoft outlook", "delivery subsystem", "internet mail delivery",
+    "ndr admin", "mail system", "courier mail server", "postijärjestelmä", "e-mail system",
+)  # fmt: skip
+
+# Local parts a machine may have; they count only together with a report's subject.
+MACHINE_WORDS = (
+    "mail", "smtp", "no-reply", "noreply", "gateway", "bounce", "delivery", "mta", "imss", "notif", "daemon", "ndr",
+    "sysadmin", "administrator", "system", "robot",
+)  # fmt: skip
+
+SUBJECTS = (
+    # English
+    "undeliver", "unzustellbar", "delivery status notification", "delivery failure", "delivery fail",
+    "delivery failed", "failure delivery", "delivery report", "delivery notification", "failure notice",
+    "returned mail", "mail delivery", "returned to sender", "returning message to sender", "delivery problem",
+    "mail system error", "message you sent blocked", "non-deliver", "nondeliver", "non delivery",
+    "could not be delivered", "couldn't be delivered", "cannot be delivered", "not delivered", "mail could not",
+    "unable to deliver", "delivery error", "delivery unsuccessful", "error sending", "failed delivery",
+    "user unknown", "unknown user", "mail error", "delivery has failed", "mail failed", "failed mail",
+    "processing error", "message delivery", "message status", "mail failure", "failed to deliver", "not deliverable",
+    "mail returned", "message rejected", "rejected mail", "mail rejected", "message not delivered",
+    "returned message", "bounced mail", "mail bounced", "bounce notification", "mailbox full", "mailbox is full",
+    "permanent error", "recipient unknown", "address not found", "message could not be", "notification of delivery",
+    "mail status", "mail delivery status", "email delivery", "delivery of your message", "failed message",
+    # a delay
+    "warning: message", "warning: could not send", "delayed mail", "delivery delayed",
+    "delivery temporarily suspended", "delivery incomplete", "delayed delivery", "mail delayed", "message delayed",
+    "delivery delay", "viivästynyt", "försenad", "verzögert", "forsinket",
+    # Finnish, Swedish, Norwegian, Danish, Estonian
+    "toimitus ei onnistunut", "toimitus epäonnistui", "toimitus epäonnistunut", "ei voitu toimittaa",
+    "ei voi toimittaa", "toimittamaton", "toimitusvirhe", "toimittaminen epäonnistui", "toimitusraportti",
+    "palautettu viesti", "palautunut viesti", "olevererbart", "kunde inte levereras", "går inte att leverera",
+    "gick inte att leverera", "ej levererat", "ikke levert", "kunne ikke leveres", "kan ikke leveres", "ikke leveres",
+    "ikke leveret", "kohaletoimetamine ebaõnnestus",
+    # German, Dutch, French, Italian, Spanish, Portuguese
+    "nicht zugestellt", "nicht zustellbar", "konnte nicht zugestellt", "zustellung fehlgeschlagen",
+    "fehler bei der zustellung", "zustellung", "zustellfehler", "onbestelbaar", "niet bezorgd", "niet afgeleverd",
+    "kan niet worden bezorgd", "non remis", "échec de la remise", "échec de la distribution", "échec de remise",
+    "non distribu", "non délivr", "avis de non", "erreur de distribution", "message refusé", "mancato recapito",
+    "non recapitabile", "impossibile recapitare", "mancata consegna", "non consegnat", "errore di consegna",
+    "no se puede entregar", "no se pudo entregar", "no entregado", "no se ha podido entregar", "error de entrega",
+    "devuelto", "não entregue", "falha na entrega", "falha de entrega", "não pôde ser entregue", "erro na entrega",
+    "mensagem devolvida", "retorno de mensagem",
+    # Polish, Czech, Slovak, Hungarian, Romanian, Turkish, Greek, Russian
+    "niedostarczon", "nie dostarczon", "nedoručiteln", "nedoručen", "nedoručiteľn", "kézbesíthetetlen", "kézbesítési",
+    "nelivrat", "nu a putut fi livrat", "teslim edilemedi", "iletilemedi", "αδυναμία παράδοσης", "δεν παραδόθηκε",
+    "не доставлено", "недоставлен", "невозможно доставить", "сообщение не доставлено", "не может быть доставлено",
+    # Chinese, Japanese, Korean
+    "退信", "無法傳遞", "无法送达", "未送达", "未能送达", "投递失败", "投递状态", "傳送失敗", "发送失败", "被退回",
+    "メールエラー", "配信エラー", "配信できません", "配信不能", "送信エラー", "送信できません", "エラーメール",
+    "不達", "配達不能", "반송", "전송 실패", "배달 실패",
+)  # fmt: skip
+
+DELAY_SUBJECTS = (
+    "delay", "still being retried", "warning: could not send", "delivery incomplete", "temporarily suspended",
+    "delivery status notification: warning", "will be retried", "viivästy", "försena", "verzögert", "forsinket",
+    "vertraagd", "retardé", "ritardat", "retrasad", "opóźnion", "задерж", "延迟", "遅延",
+)  # fmt: skip
+
+# Sentences that say the mail waits. A permanent failure names none of them as what happens next.
+DELAYS = alternation(
+    (
+        "will be retried", "will retry", "will keep trying", "still trying", "not yet been delivered",
+        "not been delivered yet", "warning message only", "this is a warning only", "do not need to resend",
+        "no need to resend", "no action is required", "delivery attempts will continue", "continue trying",
+        "continue to try", "message still undelivered", "only a temporary", "temporary failure report",
+        "message is delayed", "has been delayed", "about a delay", "not yet received your message",
+        "delivery of your message is delayed", "delivery is delayed", "attempts to deliver the message will continue",
+        "will continue to be tried", "is still in the queue", "is still queued", "yritetään uudelleen",
+        "ei tarvitse lähettää uudelleen", "toimitus on viivästynyt", "nya försök", "behöver inte skicka om",
+        "wird weiter versucht", "weitere zustellversuche", "nicht erneut senden", "noch nicht zugestellt",
+        "n'a pas encore été remis", "nouvelles tentatives", "non è ancora stato recapitato",
+        "todavía no se ha entregado", "ainda não foi entregue", "будет повтор", "попытки доставки будут", "将继续尝试",
+        "再試行", "再送を試み",
+    )
+)  # fmt: skip
+PERMANENT = alternation(
+    (
+        "permanent error", "permanent fatal", "failed permanently", "permanently failed", "given up", "giving up",
+        "no further deliveries", "will not be retried", "permanent failure", "undeliverable", "message expired",
+        "delivery time expired", "retry timeout exceeded", "has been removed from the mail queue",
+        "returned to sender", "retry time exhausted", "too old", "cannot be delivered",
+    )
+)  # fmt: skip
+SUCCESSES = (
+    "successfully delivered", "successful mail delivery", "notification (success)", "successfully relayed",
+    "was delivered to", "delivered to the recipient", "has been delivered to", "delivery confirmation",
+    "onnistuneesti toimitettu", "zugestellt an",
+)  # fmt: skip
+
+# Sentences of a mail system right before or beside the address that failed.
+FAILURES = alternation(
+    (
+        # English
+        "not be delivered", "n't be delivered", "cannot be delivered", "wasn't able to deliver", "unable to deliver",
+        "not able to deliver", "could not deliver", "couldn't deliver", "failed to deliver", "was not delivered",
+        "wasn't delivered", "not delivered to", "not been delivered", "have not yet received", "failed permanently",
+        "permanently failed", "fatal errors", "fatal delivery", "delivery problems", "delivery failed",
+        "delivery has failed", "delivery to the following", "delevery to the following", "trying to deliver",
+        "attempting to deliver", "delivering your mail", "delivery of your message", "address(es) failed",
+        "addresses failed", "failed address", "failed recipient", "intended recipients", "recipients were affected",
+        "did not reach", "could not be reached", "did not receive your message", "recipient address rejected",
+        "undeliverable", "user unknown", "unknown user", "no such user", "user not known", "user doesn't have",
+        "unknown recipient", "recipient unknown", "invalid recipient", "invalid final delivery", "no such recipient",
+        "no such mailbox", "no mailbox", "mailbox unavailable", "mailbox not found", "mailbox is full",
+        "mailbox full", "mailbox disabled", "mailbox exceeds", "over quota", "quota exceeded", "quota violation",
+        "exceeded the", "does not exist", "doesn't exist", "not listed in", "address not found", "wasn't found at",
+        "not found at", "host unknown", "unrouteable", "unroutable", "couldn't find any host", "no longer in use",
+        "no longer valid", "has been disabled", "account is closed", "account closed", "account has been",
+        "was rejected", "been rejected", "rejected by", "automatically rejected", "message blocked", "not accepting",
+        "refused", "retry timeout", "still undelivered", "message is delayed", "not collected", "deferred:",
+        "addressed to", "could not send message", "unable to send", "could not be sent", "error sending",
+        "xmail bounce", "delivery error", "failure reasons", "following destination addresses", "no valid recipients",
+        "may not exist", "returned to you", "temporary problem delivering", "had permanent", "bounced",
+        "relaying denied", "not permitted", "transcript of session",
+        # Finnish, Swedish, Norwegian, Danish, Estonian
+        "ei voitu toimittaa", "ei voi toimittaa", "ei toimitettu", "ei onnistunut", "epäonnistui", "ei löydy",
+        "ei löytynyt", "tuntematon vastaanottaja", "postilaatikko on täynnä", "inte leverera", "inte levereras",
+        "inte att leverera", "okänd mottagare", "gick inte att hitta", "ikke leveres", "ikke levert", "ikke leveret",
+        "kunne ikke levere", "ei õnnestunud",
+        # German, Dutch, French, Italian, Spanish, Portuguese
+        "nicht zugestellt", "nicht zustellen", "zustellung", "fehlgeschlagen", "nachrichtenzustellung",
+        "unbekannter empfänger", "niet worden bezorgd", "niet bezorgd", "kan niet worden", "échec", "pas pu être",
+        "pas pu etre", "n'existe pas", "introuvable", "impossible de remettre", "non è stato possibile",
+        "impossibile", "non sono riuscito", "non recapit", "non esiste", "no pudo ser entregado", "no se pudo",
+        "no se ha podido", "no existe", "não foi possível", "não pôde", "não existe", "falha",
+        # Polish, Czech, Hungarian, Romanian, Turkish, Greek, Russian
+        "nie została dostarczona", "nie może", "nie istnieje", "nedoruč", "nelze doručit", "nem sikerült", "kézbesít",
+        "nu a putut", "teslim edilemedi", "iletilemedi", "δεν ήταν δυνατή", "не может быть", "не доставлен",
+        "не удалось", "невозможно", "не существует",
+        # Chinese, Japanese, Korean
+        "退信", "退回", "无法投递", "无法送达", "未能成功", "未能送达", "无法发送", "投递失败", "無法傳遞", "不存在",
+        "送信できません", "配信できません", "届けできません", "届きません", "リストにありません", "エラーのため",
+        "見つかりません", "반송", "전달하지 못", "배달할 수 없",
+    )
+)  # fmt: skip
+
+# Where the mail that came back begins.
+RETURNED = (
+    "original message", "a copy of the message", "this is a copy of", "included message", "returned message",
+    "below this line", "original headers", "message header", "unsent message", "returned mail",
+    "the header of the original", "header and top", "message text follows", "message headers follow",
+    "here is a copy", "start of returned", "copy of your message", "below is a copy", "the original message",
+    "a copy of the original", "undelivered message", "your original message", "possibly truncated original",
+    "original mail", "your message reads", "di seguito una copia", "messaggio originale", "ursprüngliche nachricht",
+    "originalnachricht", "message d'origine", "message original", "mensaje original", "mensagem original",
+    "alkuperäinen viesti", "alkuperäisen viestin", "ursprungligt meddelande", "ursprungliga meddelande",
+    "original meldung", "原始邮件", "以下是原", "元のメッセージ",
+)  # fmt: skip
+NOT_RETURNED = (
+    "original message was",
+    "the original message was",
+    "original message received",
+    "the original message from",
+)
+
+# Lines that hold an address which is not the recipient's.
+ASIDE = (
+    "from:", "mail from", "sender:", "reply-to", "contact", "for help", "for assistance", "for further",
+    "please write", "write to", "please email", "please mail", "please send mail to", "abuse@", "postmaster@",
+    "support@", "helpdesk@", "hostmaster@", "message-id", "received:", "reporting-mta", "http://", "https://",
+    "generated from", "return-path", "errors-to", "lähettäjä:", "ota yhteyttä", "von:", "absender", "kontakt", "de:",
+    "expéditeur", "da:", "mittente", "remitente", "发件人", "差出人", "отправител", "spf", "dkim", "envelope-from",
+    "x-mailer", "subject:", "aihe:",
+)  # fmt: skip
+# Words beside the address of the recipient.
+BESIDE = (
+    "recipient", "rcpt", "failed", "to:", "address", "addressed to", "vastaanottaj", "mottagare", "empfänger",
+    "destinat", "odbiorc", "получател", "收件人", "収件人", "宛先", "あて先", "送信先", "수신", "user", "mailbox",
+    "account", "deliver",
+)  # fmt: skip
+
+# What a report says in words, as the code it means (RFC 3463); the first that fits.
+MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "5.2.2",
+        alternation(
+            (
+                "over quota", "quota exceeded", "mailbox is full", "mailbox full", "exceeded the local limit",
+                "quota violation", "disk quota", "account is full", "mailbox exceeds", "insufficient storage",
+                "exceeded storage", "out of space", "not enough space", "postilaatikko on täynnä", "too much mail",
+                "over the maximum allowed", "mailbox size limit", "quota", "recipient storage full", "postfach voll",
+                "boîte pleine", "邮箱已满", "容量",
+            )
+        ),
+    ),
+    (
+        "5.3.4",
+        alternation(
+            (
+                "message size exceeds", "too large", "message too big", "size limit", "exceeds size",
+                "exceeded maximum size",
+            )
+        ),
+    ),
+    (
+        "5.1.2",
+        alternation(
+            (
+                "host unknown", "unknown host", "host not found", "couldn't find any host", "domain not found",
+                "name server", "no such domain", "unrouteable mail domain", "domain does not exist", "nxdomain",
+                "unknown domain",
+            )
+        ),
+    ),
+    (
+        "5.7.1",
+        alternation(
+            (
+                "as spam", "spam message", "blocked using", "blacklist", "listed by", "blocked by", "relaying denied",
+                "relay not permitted", "relay access denied", "policy", "message blocked", "access denied",
+                "content filter", "not authorized", "not permitted", "permission to post", "virus",
+            )
+        ),
+    ),
+    (
+        "5.2.1",
+        alternation(
+            (
+                "mailbox disabled", "account disabled", "has been disabled", "disabled or discontinued",
+                "account is closed", "account closed", "inactive", "account has been suspended",
+                "mailbox is disabled", "no longer active",
+            )
+        ),
+    ),
+    (
+        "5.1.1",
+        alternation(
+            (
+                "user unknown", "unknown user", "no such user", "user not known", "unknown recipient",
+                "recipient unknown", "no such recipient", "no such mailbox", "mailbox not found", "address not found",
+                "user not found", "recipient not found", "no mailbox here", "not listed in", "doesn't have a",
+                "doesn't have an", "invalid recipient", "no mailbox by that name", "unrouteable address",
+                "unknown address", "user doesn't exist", "user does not exist", "account does not exist",
+                "recipnotfound", "osoitetta ei löydy", "osoitetta ei löytynyt", "tuntematon vastaanottaja",
+                "okänd mottagare", "unbekannter empfänger", "utilisateur inconnu", "usuário desconhecido",
+                "usuario desconocido", "utente sconosciuto", "неизвестный получатель", "adresse n'existe pas",
+                "不存在", "lhost unknown", "unknown or illegal alias", "no longer in use",
+            )
+        ),
+    ),
+    (
+        "4.4.1",
+        alternation(
+            (
+                "connection timed out", "connection refused", "not responding", "did not accept our requests",
+                "socket error",
+            )
+        ),
+    ),
+)  # fmt: skip
