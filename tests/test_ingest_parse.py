@@ -76,6 +76,13 @@ def test_no_string_holds_nul_or_surrogates() -> None:
     mail.text.encode("utf-8")
 
 
+def test_a_nul_in_a_charset_costs_no_text() -> None:
+    mail = _parse(
+        b"From: c@x.example\nContent-Type: text/plain; charset=utf\x00-8\nContent-Transfer-Encoding: 8bit\n\nHei"
+    )
+    assert mail.new_text == "Hei"
+
+
 def test_recipients_come_from_the_topmost_block_only() -> None:
     raw = (
         b"Return-Path: <x@y>\nX-Original-To: myynti@firma.example\nDelivered-To: kaikki@firma.example\n"

@@ -129,11 +129,15 @@ def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
 
 
 def _cut_parameters(part: Message) -> None:
-    """Without the parameters that no honest part has: a thousand parts with hundreds of them each took a minute."""
+    """Without the parameters that no honest part has: a thousand parts with hundreds of them each took a minute.
+
+    A NUL in a charset's name stops the standard library.
+    """
     for name in ("content-type", "content-disposition"):
         written = next((str(value) for field, value in part.raw_items() if field.lower() == name), "")
-        if written.count(";") > _MOST_PARAMETERS:
-            part.replace_header(name, ";".join(written.split(";")[: _MOST_PARAMETERS + 1]))
+        if written.count(";") > _MOST_PARAMETERS or "\0" in written:
+            kept = written.replace("\0", "").split(";")[: _MOST_PARAMETERS + 1]
+            part.replace_header(name, ";".join(kept))
 
 
 def _by_guessed_boundary(part: Message) -> list[Message]:
