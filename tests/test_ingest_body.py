@@ -43,6 +43,50 @@ def test_the_persons_words_above_a_wrapped_attribution_stay() -> None:
     assert new_text(segments(text, is_reply=True)) == "Otetaan 5 kpl"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes.\nalice@firma.example wrote:\n\nold words",
+        "Yes.\n\nOn Monday, 4 March 2024, 14:05, Alice <alice@firma.example> wrote: old words\nand more",
+        "Yes.\n\n>>> Alice Seller <alice@firma.example> 04.03.24 14.05 >>>\nold words",
+        "Yes.\n\nFrom: alice@firma.example\nDate: Mon, 4 Mar 2024 14:05:00 +0200\n\nold words",
+        'Yes.\nTemat: Oferta Data: 2024-03-04 14:05Nadawca: "Alice" alice@firma.example Adresat:\nold words',
+    ],
+)
+def test_rarer_heads_of_quoted_mails(text: str) -> None:
+    assert new_text(segments(text, is_reply=True)) == "Yes."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "From: Bristol\nTo: Helsinki\nDate: 4.3.2024\n\nIs that right?",
+        "The log says:\nOn 2024-03-04 14:05 the service wrote:\nERROR 500\n\nCan you help?",
+        "Lähettäjä: Varasto Oy\nVastaanottaja: Kauppa Ky\nPäivämäärä: 4.3.2024\nLavoja: 3",
+    ],
+)
+def test_an_order_or_a_log_is_no_header_block(text: str) -> None:
+    assert new_text(segments(text, is_reply=True)) == text
+
+
+def test_a_link_wrapped_within_a_quote_is_quote() -> None:
+    text = "Sininen.\n\nOn 4.3.2024 14:05 Alice wrote:\n> Katso (https://firma.example/a\nb?c=d)\n> Alice"
+    assert new_text(segments(text, is_reply=True)) == "Sininen."
+
+
+def test_below_a_header_block_at_the_top_the_rest_is_read_as_a_reply() -> None:
+    block = "Od: Jan <jan@x.example>\nWysłano: 1 marca 2023 12:00\nDo: Anna <anna@x.example>\nTemat: Re: Test"
+    text = f"{block}\n\nTak.\n\nDnia 28 lutego 2023 14:00 Anna <anna@x.example> napisał(a):\n> Pytanie"
+    assert new_text(segments(text, is_reply=True)) == f"{block}\n\nTak."
+
+
+def test_a_foot_below_a_marked_forward_belongs_to_it_if_the_forwarder_wrote_above() -> None:
+    quoted = "Begin forwarded message:\n\n> From: Carol <carol@x.example>\n> Subject: x\n>\n> Hi\n\n"
+    above = segments(f"Please take.\n\n{quoted}Firma Oy", is_reply=True, is_forward=True)
+    assert new_text(above) == "Please take."
+    assert new_text(segments(f"{quoted}Please take.", is_reply=True, is_forward=True)) == "Please take."
+
+
 def test_a_mailing_lists_foot_is_footer() -> None:
     parts = segments("Sopii.\n_______________________________\nMyynti mailing list\nhttps://x.example", is_reply=True)
     assert [part.kind for part in parts] == [SegmentKind.NEW, SegmentKind.FOOTER]
@@ -87,6 +131,34 @@ def test_styles_that_load_are_removed_and_harmless_ones_stay() -> None:
     assert "color:red" in clean.replace(" ", "")
     assert "position" not in clean
     assert "x.example" not in clean
+
+
+def test_a_rule_is_shown_only_above_another_mail() -> None:
+    assert "____" not in html_to_text("<p>a</p><hr><p>b</p>")
+    assert "____" in html_to_text("<p>a</p><hr><b>Lähettäjä:</b> Alice<br>Aihe: x")
+
+
+def test_outlooks_line_above_labels_of_an_unknown_language_folds_what_is_below() -> None:
+    html = (
+        '<p>Já.</p><div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm"><p><b>Sendandi:</b> '
+        "Alice &lt;a@x.example&gt;<br><b>Sent þann:</b> 4. mars<br><b>Viðtakandi:</b> Jón</p></div><p>Gamalt</p>"
+    )
+    assert new_text(segments(html_to_text(html), is_reply=True)) == "Já."
+
+
+def test_a_blockquote_that_no_program_marked_is_the_persons_own() -> None:
+    assert ">" not in html_to_text("<p>The sign:</p><blockquote>Open 9-17</blockquote>")
+    assert "> Hi" in html_to_text("<div>04.03.2024, 14:05, Alice &lt;a@x.example&gt;:</div><blockquote>Hi</blockquote>")
+
+
+def test_gmails_forward_is_no_quote() -> None:
+    html = '<div class="gmail_quote"><div class="gmail_attr">---------- Forwarded message ---------<br>From: x</div>Hi</div>'
+    assert ">" not in html_to_text(html)
+
+
+@pytest.mark.parametrize("name", ['name="messageSignatureSection"', 'id="x_Signature"', 'class="gmail_signature"'])
+def test_programs_name_the_signature(name: str) -> None:
+    assert new_text(segments(html_to_text(f"<div>Yes.</div><div {name}>Carol</div>"), is_reply=True)) == "Yes."
 
 
 def test_stripping_tags_keeps_every_letter_outside_them() -> None:

@@ -40,6 +40,9 @@ def _seen(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
             for level in mail.forwarded
             if level.from_
         ],
+        "forwarded_to": [[address.address for address in level.to] for level in mail.forwarded],
+        "forwarded_cc": [[address.address for address in level.cc] for level in mail.forwarded],
+        "passages": [part.kind.value for part in mail.segments],
         "recipients": [
             {"address": one.address, "action": one.action, "status": one.status} for one in report.recipients
         ]

@@ -1,6 +1,6 @@
 """Forwarded mails: what is a level of a forward and what is not."""
 
-from mailcrm.ingest.forward import forwarded, mailboxes
+from mailcrm.ingest.forward import forwarded, is_unknown_prefix, mailboxes, names_forward
 from mailcrm.mail import Address, Forwarded
 
 BLOCK = (
@@ -51,3 +51,27 @@ def test_mailboxes_are_read_as_programs_print_them() -> None:
 
 def test_a_name_without_address_is_kept() -> None:
     assert mailboxes("Carol Smith") == (Address("Carol Smith", ""),)
+
+
+def test_vs_is_a_forward_where_danes_and_norwegians_write_it() -> None:
+    head = "Fra: Ola <ola@x.example>\nSendt: mandag\nTil: post@firma.example\nEmne: Spørsmål\n"
+    assert names_forward("VS: Spørsmål", head)
+    assert not names_forward("VS: Kysymys", BLOCK)
+    assert not names_forward("SV: Spørsmål", head)
+
+
+def test_a_prefix_of_no_list_is_known_by_the_forwarded_subject() -> None:
+    levels = forwarded("Välitetty viesti alkaa:\n\n" + BLOCK)
+    assert is_unknown_prefix("Eteenpäin: Näytteet", levels)
+    assert not is_unknown_prefix("Näytteet", levels)
+    assert not is_unknown_prefix("Näytteet", ())
+
+
+def test_a_forward_that_does_not_say_whose_mail_it_was() -> None:
+    assert forwarded("Begin forwarded message:\nHello", is_forward=True) == (Forwarded(None, (), (), "", "", "Hello"),)
+    assert forwarded("Begin forwarded message:\nHello") == ()
+
+
+def test_a_subject_wrapped_as_in_a_mail_is_read_whole() -> None:
+    (level,) = forwarded("From: a@x.example\nTo: b@x.example\nSubject: one\n two\n\nHi", is_forward=True)
+    assert (level.subject, level.body) == ("one two", "Hi")

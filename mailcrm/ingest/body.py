@@ -1,7 +1,7 @@
 """What is new in a mail: the text in ordered passages (new, quote, signature, footer, forwarded).
 
 ``segments`` folds and never cuts: joined with line ends its passages are the text. It is a scanner over lines that goes
-down once; no pattern crosses a line, lines are matched by their first 400 characters, and lines after the 5,000th
+down once; no pattern crosses a paragraph, lines are matched by their first 400 characters, and lines after the 5,000th
 follow the last.
 
     new ──"> …"───────────────────▶ quote, line by line; unquoted text after it is new again (bottom-posted)
@@ -9,40 +9,56 @@ follow the last.
     new ──"On … wrote:" + text────▶ quote to the end
     new ──separator / From-block──▶ quote (or forwarded) to the end
     new ──"-- "───────────────────▶ signature, until a quote begins
+    new ──"reply above this line"─▶ quote to the end, if something new stands above
     new ──our marker line─────────▶ quote to the end; quoted with ">" only as far as the ">" go
+
+Afterwards, in what is still new: a gateway's banner at the top, disclaimers and a card without delimiter at the bottom.
 
 Fold too little rather than too much: if nothing is left, everything is new. The exception is our own notice: what
 stands under our marker was not written by the person who answers it, so an answer without words stays without words.
 """
 
-import re
+from itertools import groupby
 
+from mailcrm.ingest.attribution import (
+    attribution_end,
+    glued_attribution,
+    introduces,
+    is_certain,
+    is_groupwise,
+    is_quoted,
+)
 from mailcrm.ingest.headerblock import bare, label_of, read_block, separator_of
-from mailcrm.ingest.phrases import BANNERS, DEVICES, LIST_FOOTERS, MOBILE, OPENERS, WROTE
+from mailcrm.ingest.notices import banner_end, is_disclaimer, is_disclaimer_heading, is_disclaimer_start, is_reply_above
+from mailcrm.ingest.phrases import LIST_FOOTERS
+from mailcrm.ingest.signature import LONGEST, card_start, delimited, is_delimiter, is_mobile_line
 from mailcrm.mail import Segment, SegmentKind
 
 MARKER = "— mailcrm: reply above this line · vastaa tämän rivin yläpuolelle —"
 _MARKER_WORDS = "mailcrm: reply above this line"
 
 _MOST_LINES = 5_000
-_LONGEST_SIGNATURE = 25
-_TIME = re.compile(r"\d{1,2}[:.h]\d{2}|(?:19|20)\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2}|\d\s?(?:am|pm)\b", re.IGNORECASE)
-_CLOCK = re.compile(r"\d{1,2}[:.]\d{2}")
-_MOST_WRAPPED = 4
-_ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
+_MOST_DELIMITERS = 20
 
 NEW, QUOTE, SIGNATURE = SegmentKind.NEW, SegmentKind.QUOTE, SegmentKind.SIGNATURE
 FOOTER, FORWARDED = SegmentKind.FOOTER, SegmentKind.FORWARDED
 
 
-def segments(text: str, *, is_reply: bool, is_forward: bool = False) -> tuple[Segment, ...]:
-    """The text in passages. Only a reply or forward is folded beyond its signature."""
+def segments(text: str, *, is_reply: bool, is_forward: bool = False, writer: str = "") -> tuple[Segment, ...]:
+    """The text in passages. Only a reply or forward is folded beyond its signature and a gateway's lines.
+
+    ``writer`` is the display name in From: a card below the own name is a signature.
+    """
     lines = text.split("\n")
     seen = lines[:_MOST_LINES]
     kinds = _Scan(seen, is_forward).kinds() if is_reply else _first_mail(seen)
-    if len(lines) > len(seen):
-        kinds += [kinds[-1]] * (len(lines) - len(seen))
-    return _joined(lines, _never_empty(lines, kinds))
+    _fold_gateway_lines(seen, kinds)
+    _fold_card(seen, kinds, writer)
+    _fold_mobile(seen, kinds)
+    kinds = _never_empty(seen, kinds, is_forward)
+    _attach_blank_lines(seen, kinds)
+    kinds += [kinds[-1]] * (len(lines) - len(seen))
+    return _joined(lines, kinds)
 
 
 def new_text(parts: tuple[Segment, ...]) -> str:
@@ -63,39 +79,42 @@ def _text_of(parts: tuple[Segment, ...], kind: SegmentKind) -> str:
 
 
 def _joined(lines: list[str], kinds: list[SegmentKind]) -> tuple[Segment, ...]:
-    """Neighbours of one kind become one passage; blank lines belong to the passage before them."""
-    out: list[Segment] = []
-    start = 0
-    for index in range(1, len(lines) + 1):
-        if index == len(lines) or kinds[index] is not kinds[start]:
-            out.append(Segment(kinds[start], "\n".join(lines[start:index])))
-            start = index
-    return tuple(out)
+    """Neighbours of one kind become one passage."""
+    pairs = groupby(zip(kinds, lines, strict=True), key=lambda pair: pair[0])
+    return tuple(Segment(kind, "\n".join(line for _, line in group)) for kind, group in pairs)
 
 
-def _never_empty(lines: list[str], kinds: list[SegmentKind]) -> list[SegmentKind]:
-    """If folding leaves nothing, everything shows."""
-    if any(kind is NEW and line.strip() for line, kind in zip(lines, kinds, strict=True)):
+def _attach_blank_lines(lines: list[str], kinds: list[SegmentKind]) -> None:
+    """Blank lines belong to the passage before them, at the top to the one below."""
+    first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    kinds[:first] = [kinds[first]] * first
+    for index in range(first + 1, len(lines)):
+        if not lines[index].strip():
+            kinds[index] = kinds[index - 1]
+
+
+def _never_empty(lines: list[str], kinds: list[SegmentKind], is_forward: bool) -> list[SegmentKind]:
+    """If folding leaves nothing, everything shows; below a header block that stands at the top, all but older quotes."""
+    if _has_new(lines, kinds) or FORWARDED in kinds or any(_MARKER_WORDS in line for line in lines):
         return kinds
-    if FORWARDED in kinds or any(_MARKER_WORDS in line for line in lines):
-        return kinds
+    first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    block = read_block(lines, first)
+    if block is not None and not is_forward:
+        below = _Scan(lines[block.end :], is_forward).kinds()
+        if _has_new(lines[block.end :], below):
+            return [NEW] * block.end + below
     return [NEW] * len(kinds)
+
+
+def _has_new(lines: list[str], kinds: list[SegmentKind]) -> bool:
+    return any(kind is NEW and line.strip() for line, kind in zip(lines, kinds, strict=True))
 
 
 def _first_mail(lines: list[str]) -> list[SegmentKind]:
     kinds = [NEW] * len(lines)
-    for index in range(len(lines) - 1, -1, -1):
-        if _is_signature_start(lines, index, len(lines)):
+    for index in range(len(lines) - 1, max(-1, len(lines) - 1 - 3 * LONGEST), -1):
+        if delimited(lines, index, len(lines)):
             return kinds[:index] + [SIGNATURE] * (len(lines) - index)
-        if len(lines) - index > 3 * _LONGEST_SIGNATURE:
-            break
-    return _fold_mobile(lines, kinds)
-
-
-def _fold_mobile(lines: list[str], kinds: list[SegmentKind]) -> list[SegmentKind]:
-    for index, line in enumerate(lines):
-        if kinds[index] is NEW and _stands_alone(lines, kinds, index) and _is_mobile_line(line):
-            kinds[index] = SIGNATURE
     return kinds
 
 
@@ -108,34 +127,50 @@ class _Scan:
         self.result = [NEW] * len(lines)
         self.at = 0
         self.in_signature = False
+        self.has_new = False
         self.delimiters = 0
 
     def kinds(self) -> list[SegmentKind]:
         while self.at < len(self.lines):
             self._step()
         self._wrapped_quotes()
-        return _fold_mobile(self.lines, self.result)
+        self._below_forward()
+        return self.result
 
     def _step(self) -> None:
         line = self.lines[self.at]
-        if is_quoted(line):
-            self._mark(self._end_of_quoted(self.at), FORWARDED if self.is_forward else QUOTE)
+        if not line.strip():
+            self._keep()
+        elif is_quoted(line):
+            end = len(self.lines) if is_groupwise(line) else self._end_of_quoted(self.at)
+            self._mark(end, FORWARDED if self.is_forward else QUOTE)
         elif _MARKER_WORDS in line:
             self._mark(len(self.lines), QUOTE)
         elif (end := self._foreign_block()) > self.at:
             self._mark(end, self._block_kind())
         elif self._attribution():
             pass
-        elif self._is_footer():
+        elif self._is_list_footer():
             self._mark(len(self.lines), FOOTER)
-        elif _is_delimiter(line) and self._signature_begins():
+        elif is_delimiter(line) and self._signature_begins():
             self._mark(self.at + 1, SIGNATURE)
             self.in_signature = True
-        elif self.at < 12 and _is_banner(line):
-            self._mark(self.at + 1, FOOTER)
+        elif not self._written_by_nobody(line):
+            self._keep()
+
+    def _written_by_nobody(self, line: str) -> bool:
+        if is_reply_above(line):
+            self._mark(len(self.lines) if self.has_new else self.at + 1, QUOTE if self.has_new else FOOTER)
+        elif not self.has_new and (end := banner_end(self.lines, self.at)) > self.at:
+            self._mark(end, FOOTER)
         else:
-            self.result[self.at] = SIGNATURE if self.in_signature else NEW
-            self.at += 1
+            return False
+        return True
+
+    def _keep(self) -> None:
+        self.result[self.at] = SIGNATURE if self.in_signature else NEW
+        self.has_new = self.has_new or (not self.in_signature and bool(self.lines[self.at].strip()))
+        self.at += 1
 
     def _mark(self, end: int, kind: SegmentKind) -> None:
         self.result[self.at : end] = [kind] * (end - self.at)
@@ -154,7 +189,8 @@ class _Scan:
     # A separator or a header block: from here on it is another mail, to the end.
 
     def _foreign_block(self) -> int:
-        separator = separator_of(self.lines[self.at])
+        line = self.lines[self.at]
+        separator = separator_of(line)
         if separator in ("original", "forwarded"):
             below = self._below(self.at)
             if below < len(self.lines) and is_quoted(self.lines[below]):
@@ -166,7 +202,7 @@ class _Scan:
                 read_block(self.lines, below, is_below_separator=True) is not None or self._looks_like_block(below)
             )
             return len(self.lines) if has_block else self.at
-        return len(self.lines) if label_of(self.lines[self.at]) and read_block(self.lines, self.at) else self.at
+        return len(self.lines) if label_of(line) and read_block(self.lines, self.at) else self.at
 
     def _below(self, index: int) -> int:
         index += 1
@@ -175,8 +211,7 @@ class _Scan:
         return index
 
     def _looks_like_block(self, start: int) -> bool:
-        """Labels of a language we do not know, below a rule: three short heads with a colon, an address in the "
-        "first."""
+        """Labels of a language we do not know, below a rule: three short heads with a colon, an address in the first."""
         head = [bare(line) for line in self.lines[start : start + 3]]
         return len(head) == 3 and "@" in head[0] and all(0 < line.find(":") <= 24 for line in head)
 
@@ -184,7 +219,7 @@ class _Scan:
         separator = separator_of(self.lines[self.at])
         if separator == "forwarded" or (self.is_forward and separator != "original"):
             return FORWARDED
-        return FORWARDED if self.is_forward and not any(kind is QUOTE for kind in self.result[: self.at]) else QUOTE
+        return FORWARDED if self.is_forward and QUOTE not in self.result[: self.at] else QUOTE
 
     # "On … wrote:", perhaps wrapped over some lines.
 
@@ -192,16 +227,18 @@ class _Scan:
         end = attribution_end(self.lines, self.at)
         below = self._below(max(end - 1, self.at))
         above_quote = below < len(self.lines) and is_quoted(self.lines[below])
-        if above_quote and (end > self.at or _introduces(self.lines[self.at])):
-            self._mark(self._end_of_quoted(below), FORWARDED if self.is_forward else QUOTE)
-        elif end > self.at and _is_certain(" ".join(self.lines[self.at : end])):
-            self._mark(len(self.lines), FORWARDED if self.is_forward else QUOTE)
+        kind = FORWARDED if self.is_forward else QUOTE
+        if above_quote and (end > self.at or introduces(self.lines[self.at])):
+            self._mark(self._end_of_quoted(below), kind)
+        elif is_certain(self.lines, self.at, end) if end > self.at else glued_attribution(self.lines[self.at]):
+            self._mark(len(self.lines), kind)
         else:
             return False
         return True
 
-    def _is_footer(self) -> bool:
-        if separator_of(self.lines[self.at]) != "rule":
+    def _is_list_footer(self) -> bool:
+        line = self.lines[self.at]
+        if separator_of(line) != "rule" and not is_delimiter(line):
             return False
         below = " ".join(self.lines[self.at + 1 : self.at + 4])[:400].casefold()
         return any(phrase in below for phrase in LIST_FOOTERS)
@@ -209,11 +246,11 @@ class _Scan:
     def _signature_begins(self) -> bool:
         """Only the first delimiters are looked at: each look costs some lines, and many of them are a table or an attack."""
         self.delimiters += 1
-        return self.delimiters <= 20 and _is_signature_start(self.lines, self.at, self._signature_limit())
+        return self.delimiters <= _MOST_DELIMITERS and delimited(self.lines, self.at, self._signature_limit())
 
     def _signature_limit(self) -> int:
         """Where a signature beginning here must end: before the next quote."""
-        for index in range(self.at + 1, min(len(self.lines), self.at + 3 * _LONGEST_SIGNATURE)):
+        for index in range(self.at + 1, min(len(self.lines), self.at + 3 * LONGEST)):
             if is_quoted(self.lines[index]) or separator_of(self.lines[index]) in ("original", "forwarded"):
                 return index
             if label_of(self.lines[index]) == "from" or attribution_end(self.lines, index) > index:
@@ -221,137 +258,86 @@ class _Scan:
         return len(self.lines)
 
     def _wrapped_quotes(self) -> None:
-        """A short tail of a quoted line that a relay wrapped without a ">" is quote, not an answer."""
+        """The tail of a quoted line that a relay wrapped without a ">" is quote, not an answer."""
         for index in range(1, len(self.lines) - 1):
-            line = self.lines[index]
-            if self.result[index] is not NEW or not line.strip() or len(line) > 30 or not line[:1].islower():
+            line, above = self.lines[index], self.lines[index - 1]
+            if self.result[index] is not NEW or not is_quoted(above) or not is_quoted(self.lines[index + 1]):
                 continue
-            before, after = self.lines[index - 1], self.lines[index + 1]
-            if is_quoted(before) and is_quoted(after) and len(before) >= 66:
+            is_short_tail = 0 < len(line) <= 30 and line[:1].islower() and len(above) >= 66
+            if is_short_tail or (line.strip() and _closes_bracket(above, line)):
                 self.result[index] = QUOTE
 
-
-def is_quoted(line: str) -> bool:
-    """Whether the line is marked with ``>``."""
-    return line[:8].lstrip(" \t\xa0")[:1] in (">", "＞")
-
-
-def attribution_end(lines: list[str], start: int) -> int:
-    """The index after the attribution that begins on the line ``start``; ``start`` itself if none does."""
-    if not any(_may_end(line) for line in lines[start : start + _MOST_WRAPPED]):
-        return start
-    first = bare(lines[start])
-    if not first or not (_has_date_or_address(first) or _opens(first)):
-        return start
-    if _is_attribution(first):
-        return start + 1
-    if not (_opens(first) or _names_writer(first)) or first.endswith((".", "!", "?")):
-        return start
-    joined = first
-    for index in range(start + 1, min(len(lines), start + _MOST_WRAPPED)):
-        line = bare(lines[index])
-        if (not line and lines[index].strip() != ">:") or (
-            is_quoted(lines[index]) and lines[index].strip() not in (">:", ">")
+    def _below_forward(self) -> None:
+        """Who forwards writes above; what stands below the marked lines of a forward is a foot that came with it."""
+        last = max((index for index, kind in enumerate(self.result) if kind is FORWARDED), default=-1)
+        above = next((index for index, kind in enumerate(self.result) if kind is FORWARDED), 0)
+        if last >= 0 and any(
+            kind is NEW and self.lines[index].strip() for index, kind in enumerate(self.result[:above])
         ):
-            break
-        joined = f"{joined} {line}" if line != ":" else f"{joined}>:"
-        if _is_attribution(joined):
-            # The lines above may be the person's own words: the shortest tail that is a whole attribution wins.
-            later = attribution_end(lines, start + 1)
-            shorter = later > start + 1 and not _has_date_or_address(first)
-            return start if shorter else index + 1
-    return start
+            self.result[last + 1 :] = [FORWARDED] * (len(self.lines) - last - 1)
 
 
-def _may_end(line: str) -> bool:
-    return line.rstrip(" \t*_\xa0\u200e\u200f\u202c").endswith(_ENDS)
+def _closes_bracket(above: str, line: str) -> bool:
+    """A link in brackets that was wrapped: "(https://x.example/a" and below it "b?c=d)"."""
+    return any(
+        above.rfind(opening) > above.rfind(closing)
+        and "http" in above[above.rfind(opening) :]
+        and closing in line
+        and " " not in line[: line.find(closing)].strip()
+        for opening, closing in ("()", "<>", "[]")
+    )
 
 
-def _is_attribution(text: str) -> bool:
-    text = text[:400].rstrip(" *_\xa0")
-    if not text.endswith(_ENDS) or not _has_date_or_address(text):
-        return False
-    folded = text.casefold()
-    if any(_has_word(folded, word) for word in WROTE):
-        return True
-    # Japanese and some phones write only date, name and address: "2024年3月5日(火) 10:11 X <x@y.jp>:"
-    return text.endswith((">:", ">：")) and bool(_TIME.search(text)) and text[:1].isdigit()
+# --- what nobody wrote, and what stands under every mail -----------------------------------------------------------------
 
 
-def _names_writer(text: str) -> bool:
-    """ "Carol <carol@x.example> wrote on Monday," wrapped before the date."""
-    folded = text.casefold()
-    return "@" in text and any(_has_word(folded, word) for word in WROTE)
+def _fold_gateway_lines(lines: list[str], kinds: list[SegmentKind]) -> None:
+    """Banners above the first new words, disclaimers below the last."""
+    first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    if kinds[first] is NEW and (end := banner_end(lines, first)) > first:
+        kinds[first:end] = [FOOTER] * (end - first)
+    goes_on, has_words, heading = False, False, -1
+    for start, end in _paragraphs(lines, kinds):
+        goes_on = has_words and is_disclaimer(" ".join(lines[start:end]), goes_on=goes_on)
+        if goes_on:
+            start = heading if heading >= 0 else start
+            kinds[start:end] = [FOOTER] * (end - start)
+        heading = start if has_words and end == start + 1 and is_disclaimer_heading(lines[start]) else -1
+        has_words = has_words or kinds[start] is NEW
 
 
-def _introduces(line: str) -> bool:
-    """Directly above ``>`` lines a vaguer attribution will do: "Carol wrote:",
-    or a dated line of an unknown language."""
-    text = bare(line)
-    if not text.endswith((":", "：")):
-        return False
-    folded = text[:-1].casefold().rstrip()
-    return (folded.endswith(WROTE) and len(text) < 80) or _has_date_or_address(text)
+def _paragraphs(lines: list[str], kinds: list[SegmentKind]) -> list[tuple[int, int]]:
+    """New and signature text by paragraphs; a disclaimer directly below other lines begins one of its own."""
+    found: list[tuple[int, int]] = []
+    start = -1
+    for index, line in enumerate(lines):
+        is_text = bool(line.strip()) and kinds[index] in (NEW, SIGNATURE)
+        if start >= 0 and (not is_text or kinds[index] is not kinds[start] or is_disclaimer_start(line)):
+            found.append((start, index))
+            start = -1
+        if is_text and start < 0:
+            start = index
+    return [*found, (start, len(lines))] if start >= 0 else found
 
 
-def _is_certain(text: str) -> bool:
-    """Without ``>`` lines below, everything below is folded, so the line must look written by a program."""
-    text = bare(text)
-    return "@" in text or _CLOCK.search(text) is not None or _opens(text)
+def _fold_card(lines: list[str], kinds: list[SegmentKind], writer: str) -> None:
+    """The signature without delimiter, at the end of the last new words."""
+    end = next(
+        (index + 1 for index in range(len(lines) - 1, -1, -1) if kinds[index] is NEW and lines[index].strip()), 0
+    )
+    start = end
+    while start > 0 and (kinds[start - 1] in (NEW, FOOTER) or not lines[start - 1].strip()):
+        start -= 1
+    begin, stop = card_start(lines, start, end, writer)
+    kinds[begin:stop] = [SIGNATURE] * (stop - begin)
 
 
-def _has_word(folded: str, word: str) -> bool:
-    place = folded.find(word)
-    while place >= 0:
-        before = folded[place - 1] if place else " "
-        after = folded[place + len(word)] if place + len(word) < len(folded) else " "
-        begins = not word[0].isascii() or not before.isalpha()
-        ends = not word[-1].isascii() or not after.isalpha()
-        if begins and ends:
-            return True
-        place = folded.find(word, place + 1)
-    return False
+def _fold_mobile(lines: list[str], kinds: list[SegmentKind]) -> None:
+    for index, line in enumerate(lines):
+        if kinds[index] is NEW and _ends_here(lines, kinds, index) and is_mobile_line(line):
+            kinds[index] = SIGNATURE
 
 
-def _has_date_or_address(text: str) -> bool:
-    return "@" in text or _TIME.search(text) is not None
-
-
-def _opens(text: str) -> bool:
-    return text.casefold().startswith(OPENERS)
-
-
-def _is_banner(line: str) -> bool:
-    return bare(line).casefold().startswith(BANNERS)
-
-
-def _is_delimiter(line: str) -> bool:
-    """RFC 3676 4.3: two dashes and a space; the space is often lost."""
-    return line in ("-- ", "--", "--\xa0", "—", "– ")
-
-
-def _is_signature_start(lines: list[str], index: int, limit: int) -> bool:
-    """Long text below the delimiter is not a signature."""
-    if not _is_delimiter(lines[index]):
-        return False
-    return sum(1 for line in lines[index + 1 : limit] if line.strip()) <= _LONGEST_SIGNATURE
-
-
-def _is_mobile_line(line: str) -> bool:
-    if not 8 < len(line) < 120:
-        return False
-    text = bare(line)
-    if not 8 < len(text) < 90 or ", " in text:
-        return False
-    folded = text.strip("[]()<>").casefold()
-    return folded.startswith(MOBILE) and any(_names(folded, device) for device in DEVICES)
-
-
-def _names(folded: str, device: str) -> bool:
-    place = folded.find(device)
-    return place > 0 and not folded[place - 1].isalpha()
-
-
-def _stands_alone(lines: list[str], kinds: list[SegmentKind], index: int) -> bool:
+def _ends_here(lines: list[str], kinds: list[SegmentKind], index: int) -> bool:
     """The person's text ends here: a blank line, a quote or nothing is below."""
     return index + 1 == len(lines) or not lines[index + 1].strip() or kinds[index + 1] is not NEW

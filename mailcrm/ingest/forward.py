@@ -8,7 +8,7 @@ attached mail. A reply's quoted header block is no forward: the subject's prefix
 import re
 from dataclasses import replace
 
-from mailcrm.ingest.body import attribution_end, is_quoted
+from mailcrm.ingest.attribution import attribution_end, is_quoted
 from mailcrm.ingest.headerblock import Block, bare, label_of, read_block, separator_of, tail_of
 from mailcrm.ingest.headers import addresses_in
 from mailcrm.ingest.phrases import WROTE
@@ -44,7 +44,23 @@ def forwarded(
         levels.append(_level(block, lines[block.end : max(block.end, end)]))
     if levels and is_forward and "subject" not in starts[0][1].fields:
         levels[0] = replace(levels[0], subject=subject)
+    if is_forward and not levels and not attached and (above := _lone_separator(lines)) >= 0:
+        levels = [Forwarded(None, (), (), "", "", "\n".join(lines[above + 1 :]).strip())]
     return (*levels, *attached[:_MOST_LEVELS])
+
+
+def names_forward(subject: str, text: str) -> bool:
+    """Whether an ambiguous prefix is a forward's: "VS:" is Finnish for a reply, Danish and Norwegian for a forward."""
+    return subject[:3].casefold() == "vs:" and _NORDIC_HEAD.search(text) is not None and not _FINNISH_HEAD.search(text)
+
+
+def is_unknown_prefix(subject: str, levels: tuple[Forwarded, ...]) -> bool:
+    """Whether the subject is the forwarded mail's with a word before it that no list of ours has."""
+    return bool(levels) and bool(levels[0].subject) and subject.endswith(f": {levels[0].subject}")
+
+
+_NORDIC_HEAD = re.compile(r"^[ \t>*]{0,8}Fra:[^\n]{1,300}\n(?:[^\n]{0,300}\n){0,5}?[ \t>*]{0,8}Emne:", re.MULTILINE)
+_FINNISH_HEAD = re.compile(r"^[ \t>*]{0,8}Lähettäjä:", re.MULTILINE)
 
 
 def _unquoted(line: str) -> str:
@@ -75,6 +91,11 @@ def _starts(lines: list[str], is_forward: bool) -> list[tuple[int, Block]]:
             continue
         index += 1
     return found
+
+
+def _lone_separator(lines: list[str]) -> int:
+    """A line that says a mail was forwarded, without a word about who wrote it; -1 if there is none."""
+    return next((index for index, line in enumerate(lines) if separator_of(line) == "forwarded"), -1)
 
 
 def _first_label(lines: list[str], start: int) -> int:

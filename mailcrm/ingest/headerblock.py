@@ -18,6 +18,7 @@ _MOST_LINES = 24  # a block with long recipient lists, wrapped
 _MOST_CONTINUED = 6
 _WROTE_ENDS = tuple(f" {word}" for word in WROTE)
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_CLOCK = re.compile(r"\d{1,2}:\d{2}")
 _EDGES = "-_=~—–―─#:：\ufeff\u200b\u200e\u200f\u202a\u202b"
 _DECORATION = " \t*_>|\xa0\u3000"
 
@@ -71,8 +72,19 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
         fields, end = one_line, start + 1
     known = {"from", "date", "to", "cc", "subject"} & fields.keys()
     if "from" not in known or len(known) < (2 if is_below_separator else 3):
-        return None
+        return None if not _is_short_block(fields, known) else Block(fields, end)
+    if "subject" not in known and not is_below_separator and not _names_mailbox(fields):
+        return None  # "From: Bristol, To: Helsinki, Date: Monday" is an order
     return Block(fields, end)
+
+
+def _names_mailbox(fields: dict[str, str]) -> bool:
+    return "@" in fields.get("from", "") + fields.get("to", "")
+
+
+def _is_short_block(fields: dict[str, str], known: set[str]) -> bool:
+    """From and Date alone, if both look written by a program."""
+    return known == {"from", "date"} and "@" in fields["from"] and _CLOCK.search(fields["date"]) is not None
 
 
 def _collect(lines: list[str], start: int) -> tuple[dict[str, str], int]:
@@ -106,8 +118,10 @@ def _next_label(lines: list[str], index: int) -> str:
 
 
 def _continues(lines: list[str], index: int, last: str) -> bool:
-    """A wrapped value: recipients go on, or another label follows soon."""
+    """A wrapped value: recipients go on, a line begins with white space as in a mail, or another label follows soon."""
     if last in ("to", "cc", "bcc", "from") and ("@" in lines[index] or bare(lines[index]).endswith((";", ","))):
+        return True
+    if lines[index][:1] in (" ", "\t") and lines[index - 1][:1] not in (" ", "\t"):
         return True
     return any(label_of(line) for line in lines[index + 1 : index + 3])
 
@@ -118,9 +132,9 @@ def _one_line(line: str) -> dict[str, str]:
     marks: list[tuple[str, int, int]] = []
     for colon in [place for place, char in enumerate(text) if char == ":"][:_MOST_COLONS]:
         found = _label_before(text, colon)
-        if not marks and (found is None or found[0] != "from"):
+        if not marks and (found is None or found[1] > 0):
             return {}
-        if found and (marks or found[0] == "from") and found[0] not in {mark[0] for mark in marks}:
+        if found and found[0] not in {mark[0] for mark in marks}:
             marks.append((found[0], found[1], colon))
     fields: dict[str, str] = {}
     for place, (kind, _, colon) in enumerate(marks):
@@ -160,7 +174,7 @@ def separator_of(line: str) -> str:
         return "rule" if len(stripped) >= 4 and stripped[0] in "_-=—–─" and len(set(stripped)) == 1 else ""
     if len(core) > 120 and text[:2] != "--":
         return ""
-    folded = core.casefold()
+    folded = core.casefold().replace("i̇", "i")
     dashed = text[:2] in ("--", "__", "==", "~~", "——", "──", "**", "- ") or text.endswith((":", "：", "--"))
     if folded in FORWARDED:
         return "forwarded" if dashed else ""

@@ -13,7 +13,10 @@ from html import unescape
 import nh3
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from mailcrm.ingest.attribution import introduces
 from mailcrm.ingest.charset import clean_text
+from mailcrm.ingest.headerblock import bare, label_of
+from mailcrm.ingest.phrases import LIST_FOOTERS
 
 LARGEST = 512 * 1024
 DEEPEST = 256
@@ -121,8 +124,14 @@ _BLOCKS = frozenset(
     "div tr li dt dd address section article header footer center form fieldset caption tbody thead".split()
 )
 _SPACES = re.compile(r"[ \t\n\r\f]+")
-_SIGNATURE_IDS = ("signature", "applemailsignature", "ms-outlook-mobile-signature", "mobile_signature")
 _SEPARATOR = "_" * 32
+# What mail programs call the passages they make; Exchange puts "x_" before the names of an earlier program.
+_QUOTED_CLASSES = frozenset("moz-cite-prefix yahoo_quoted".split())
+_SIGNATURE_CLASSES = frozenset("gmail_signature protonmail_signature_block zmail_signature_below".split())
+_SIGNATURE_NAMES = frozenset("messagesignaturesection __sig_pre__ __sig_post__ _rc_sig".split())
+_BELOW_IS_QUOTED = frozenset("divrplyfwdmsg zwchr __headers__ olk_src_body_section".split())
+_OUTLOOK_LINE = re.compile(r"border(?:-top)?:none;border-top:solid|border-top:solid#|border-style:solidnonenone")
+_MARKED = frozenset("div span p table blockquote".split())
 
 
 class _Text:
@@ -133,6 +142,8 @@ class _Text:
         self.line: list[str] = []
         self.depth = 0
         self.is_pre = 0
+        self.quotes: list[int] = []  # the elements that are open and quote
+        self.rules: list[int] = []  # which lines were made by a rule
 
     def add(self, text: str) -> None:
         if self.is_pre:
@@ -147,8 +158,9 @@ class _Text:
             self.line.append(text)
 
     def flush(self, *, force: bool = False) -> None:
-        text = "".join(self.line)
-        text = text.rstrip() if self.is_pre else " ".join(text.split(" ")).strip(" ")
+        text = "".join(self.line).replace("\xa0", " ")
+        force = force or (text != "" and text.isspace())
+        text = text.rstrip() if self.is_pre else text.strip(" ")
         if text or force:
             self.lines.append(self.prefix() + text)
         self.line = []
@@ -157,6 +169,15 @@ class _Text:
         self.flush()
         if self.lines and self.lines[-1].strip("> ") != "":
             self.lines.append(self.prefix().rstrip())
+
+    def rule(self) -> None:
+        self.blank()
+        self.rules.append(len(self.lines))
+        self.lines.append(self.prefix() + _SEPARATOR)
+
+    def last(self) -> str:
+        """The last line with words."""
+        return next((line for line in reversed(self.lines[-4:]) if line.strip("> ")), "")
 
     def prefix(self) -> str:
         """Deeper than this nobody counts, and 250 marks on each of 100,000 lines are 50 MB."""
@@ -203,14 +224,34 @@ def _enter(node: LexborNode, out: _Text) -> LexborNode | None:
     if tag in _SKIPPED or tag.startswith(("-", "!")):
         return None
     _begin(tag, out)
-    if _is_quote(node, tag):
-        out.flush()
-        out.depth += 1
-    elif tag in ("div", "span", "p", "table") and not out.depth and _is_signature(node):
+    if tag in _MARKED and (attributes := node.attributes):
+        _mark(node, tag, attributes, out)
+    elif tag == "blockquote" and introduces(out.last()):
+        _quote(node, out)  # without a word about what it is, it may be the person's own indented text
+    return node.first_child
+
+
+def _mark(node: LexborNode, tag: str, attributes: dict[str, str | None], out: _Text) -> None:
+    """What a mail program says of the element in its attributes: a quote, a signature, the head of a quoted mail."""
+    name = attributes.get("id") or attributes.get("name") or attributes.get("data-marker") or ""
+    name = name.lower().removeprefix("x_")
+    classes = (attributes.get("class") or "").lower().split()
+    if _is_quote(node, tag, classes, attributes.get("style") or ""):
+        _quote(node, out)
+    elif tag != "blockquote" and not out.depth and _is_signature(name, classes):
         out.flush()
         if not out.lines or out.lines[-1] != "--":
             out.lines.append("-- ")
-    return node.first_child
+    elif name in _BELOW_IS_QUOTED or (tag == "div" and _OUTLOOK_LINE.search(_squeezed(attributes.get("style")))):
+        out.flush()
+        if not out.rules or _SEPARATOR not in out.last():
+            out.rule()
+
+
+def _quote(node: LexborNode, out: _Text) -> None:
+    out.flush()
+    out.quotes.append(node.mem_id)
+    out.depth += 1
 
 
 def _begin(tag: str, out: _Text) -> None:
@@ -222,8 +263,7 @@ def _begin(tag: str, out: _Text) -> None:
     if tag == "br":
         out.flush(force=True)
     elif tag == "hr":
-        out.blank()
-        out.lines.append(out.prefix() + _SEPARATOR)
+        out.rule()
     elif tag == "li":
         out.line.append("* ")
     elif tag in ("td", "th") and out.line:
@@ -238,42 +278,51 @@ def _leave(node: LexborNode, out: _Text) -> None:
         return
     if tag in _BLOCKS or tag in _PARAGRAPHS:
         out.flush()
-    if _is_quote(node, tag):
+    if out.quotes and out.quotes[-1] == node.mem_id:
         out.flush()
-        out.depth = max(0, out.depth - 1)
+        out.quotes.pop()
+        out.depth -= 1
     if tag == "pre":
         out.is_pre -= 1
     if tag in _PARAGRAPHS:
         out.blank()
 
 
-def _is_quote(node: LexborNode, tag: str) -> bool:
+def _is_quote(node: LexborNode, tag: str, classes: list[str], style: str) -> bool:
     """A quotation, or the line that introduces one in a class of its own (whatever its language)."""
     if tag == "blockquote":
-        style = (node.attributes.get("style") or "").replace(" ", "").lower()
-        return "margin:00040px" not in style  # the indent button of Gmail and Apple Mail
-    if tag != "div":
+        return "margin:00040px" not in _squeezed(style)  # the indent button of Gmail and Apple Mail
+    if tag != "div" or not classes:
         return False
-    name = (node.attributes.get("class") or "").lower()
-    if not name:
-        return False
-    if "moz-cite-prefix" in name or "yahoo_quoted" in name:
-        return True
-    return "gmail_attr" in name and "---" not in (node.text_content or "")[:40]
+    if "gmail_attr" in classes:
+        return "---" not in node.text(deep=True)[:40]  # a forward
+    return not _QUOTED_CLASSES.isdisjoint(classes)
 
 
-def _is_signature(node: LexborNode) -> bool:
-    attributes = node.attributes
-    if not attributes:
-        return False
-    if "gmail_signature" in (attributes.get("class") or "") and "prefix" not in (attributes.get("class") or ""):
-        return True
-    return (attributes.get("id") or "").lower() in _SIGNATURE_IDS
+def _is_signature(name: str, classes: list[str]) -> bool:
+    return name.endswith("signature") or name in _SIGNATURE_NAMES or not _SIGNATURE_CLASSES.isdisjoint(classes)
+
+
+def _squeezed(style: str | None) -> str:
+    return (style or "").replace(" ", "").lower()
 
 
 def _finish(out: _Text) -> str:
-    text = "\n".join(out.lines).replace("\xa0", " ").replace("\u200b", "")
-    return clean_text(text.strip("\n"))
+    for index in out.rules:
+        if not _is_head_below(out.lines, index):
+            out.lines[index] = ""
+    return clean_text("\n".join(out.lines).replace("\u200b", "").strip("\n"))
+
+
+def _is_head_below(lines: list[str], index: int) -> bool:
+    """A rule is worth a line of text where another mail or a list's foot begins below it; else it is an ornament."""
+    below = [text for line in lines[index + 1 : index + 8] if (text := bare(line))][:3]
+    if not below:
+        return False
+    is_unknown_label = len(below) > 1 and "@" in below[0] and all(0 < text.find(":") <= 24 for text in below[:2])
+    return (
+        bool(label_of(below[0])) or is_unknown_label or any(foot in " ".join(below).casefold() for foot in LIST_FOOTERS)
+    )
 
 
 _BREAKING = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/table|p|div)\b", re.IGNORECASE)

@@ -21,7 +21,7 @@ import mailparser
 from mailcrm.ingest import body, bounce
 from mailcrm.ingest.auth import auth_results
 from mailcrm.ingest.classify import Clues
-from mailcrm.ingest.forward import forwarded
+from mailcrm.ingest.forward import forwarded, is_unknown_prefix, names_forward
 from mailcrm.ingest.headers import Headers, addresses_in, as_addresses, headers_of, ids_in
 from mailcrm.ingest.html import sanitise
 from mailcrm.ingest.keys import content_key, text_key
@@ -80,15 +80,19 @@ def _read(
 
     bodies = bodies_of(leaves, defects)
     text, html_raw = text_and_html(bodies)
-    is_forward = is_forward_subject(subject)
-    parts = body.segments(text, is_reply=has_prefix or bool(in_reply_to or references), is_forward=is_forward)
+    is_forward = is_forward_subject(subject) or names_forward(subject, text)
+    attached = attached_mails(leaves)
+    levels = forwarded(text, attached, is_forward=is_forward, subject=bare_subject)
+    if not is_forward and not has_prefix and is_unknown_prefix(subject, levels):
+        is_forward, bare_subject = True, base_subject(levels[0].subject)[0]
+    is_reply = has_prefix or is_forward or bool(in_reply_to or references)
+    parts = body.segments(text, is_reply=is_reply, is_forward=is_forward, writer=_writer_name(headers))
     new = body.new_text(parts)
     html = sanitise(html_raw)
     if html_raw and not html:
         defects.append("HTML too large or too deep to show")
     report = _report(report_message, headers, text, subject, envelope)
     attachments = attachments_of(bodies.attached, html_raw, kept_out, rest)
-    attached = attached_mails(leaves)
     fields = _fields(message, headers, leaves, defects)  # empties leaves, so it is the last reader of the tree
     _note_missing(headers, ids, fields.from_, text, html_raw, defects)
     mail = ParsedMail(
@@ -105,7 +109,7 @@ def _read(
         cc=fields.cc,
         subject=subject,
         base_subject=bare_subject,
-        has_reply_prefix=has_prefix,
+        has_reply_prefix=has_prefix or is_forward,
         date=fields.date,
         date_raw=date_raw,
         text=text,
@@ -114,7 +118,7 @@ def _read(
         new_text=new,
         segments=parts,
         attachments=attachments,
-        forwarded=forwarded(text, attached, is_forward=is_forward, subject=bare_subject),
+        forwarded=levels,
         auth=auth_results(headers),
         list_ids=_list_ids(headers),
         has_one_click_unsubscribe="list-unsubscribe-post" in headers,
@@ -132,6 +136,11 @@ def _read(
         report=report,
         calendar_method=calendar_method(leaves),
     )
+
+
+def _writer_name(headers: Headers) -> str:
+    writers = addresses_in(headers.by_name.get("from", ())[:1])
+    return writers[0].name if writers else ""
 
 
 @dataclass(frozen=True, slots=True)

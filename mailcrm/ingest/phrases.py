@@ -17,18 +17,18 @@ _LABELS = {
     "šalje|šiljatelj|pošiljatelj|frá|saatja|sent by|written by|mail from|送信元",
     "date": "message du|date|sent|sent on|date sent|sent at|lähetetty|päivämäärä|päiväys|pvm|aika|skickat|datum|"
     "sendt|dato|gesendet|gesendet am|"
-    "date d'envoi|envoyé|envoyé le|date d’envoi|fecha|enviado|enviado el|enviada|enviada em|enviado em|data|inviato|"
+    "date d'envoi|envoyé|envoyé le|date d’envoi|fecha|enviados|enviado|enviado el|enviada|enviada em|enviado em|data|inviato|"
     "data invio|"
     "verzonden|datum verzonden|wysłano|wysłane|data wysłania|odesláno|odoslané|dátum|trimis|elküldve|küldve|saadetud|"
     "kuupäev|"
-    "ημερομηνία|στάλθηκε|tarih|gönderilme tarihi|gönderildi|gönderme tarihi|дата|отправлено|послано|надіслано|"
+    "ημερομηνία|στάλθηκε|εστάλη|tarih|gönderilme tarihi|gönderildi|gönderme tarihi|дата|отправлено|послано|надіслано|"
     "التاريخ|تاريخ الإرسال|"
     "تم الإرسال|תאריך|נשלח|发送时间|发送日期|日期|發送日期|傳送時間|時間|寄件日期|日付|送信日時|送信日|보낸 날짜|"
     "날짜|보낸 시간|ngày|"
     "tanggal|đã gửi|data trimiterii|nosūtīts|išsiųsta|poslano|sent date|dagsetning|envoyé à|時刻",
     "to": "to|vastaanottaja|vastaanottajat|kenelle|till|til|mottagare|modtager|mottaker|an|empfänger|à|a|"
     "destinataire|para|destinatario|"
-    "destinatário|per|aan|naar|ontvanger|do|adresat|komu|pre|către|catre|címzett|saaja|kellele|προς|kime|alıcı|кому|"
+    "destinatário|per|aan|naar|ontvanger|do|adresat|adressaat|komu|pre|către|catre|címzett|saaja|kellele|προς|kime|alıcı|кому|"
     "получатель|إلى|"
     "الى|אל|收件人|收件者|宛先|받는 사람|받는사람|수신|đến|tới|kepada|kam|kam.|kam:|kam adresuota|prima|za|til:|"
     "pour|an:",
@@ -36,7 +36,7 @@ _LABELS = {
     "másolatot kap|koopia|κοιν|"
     "κοινοποίηση|bilgi|копия|копія|نسخة|نسخة إلى|עותק|抄送|副本|참조|cópia para|con copia|с копией|kópia|másolat:",
     "bcc": "bcc|piilokopio|hemlig kopia|blindkopie|cci|cco|ccn|udw|скрытая копия|密送|密件副本|숨은 참조",
-    "subject": "subject|aihe|otsikko|ämne|emne|betreff|betr|objet|sujet|asunto|assunto|oggetto|onderwerp|temat|"
+    "subject": "subject|aihe|otsikko|ämne|rubrik|emne|betreff|betr|objet|sujet|asunto|assunto|oggetto|onderwerp|temat|"
     "předmět|predmet|vec|"
     "subiect|tárgy|teema|θέμα|konu|тема|الموضوع|נושא|naslov|主题|主旨|主題|件名|표제|제목|chủ đề|subjek|perihal|"
     "efni|tēma|tema|re",

@@ -1,0 +1,128 @@
+"""The line above a quote that says who wrote when: "On 5 March 2024, Carol Smith <carol@x.example> wrote:".
+
+Lines are matched by their first 400 characters, an attribution by at most four lines.
+"""
+
+import re
+
+from mailcrm.ingest.headerblock import bare
+from mailcrm.ingest.phrases import OPENERS, WROTE
+
+_TIME = re.compile(r"\d{1,2}[:.h]\d{2}|(?:19|20)\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2}|\d\s?(?:am|pm)\b", re.IGNORECASE)
+_CLOCK = re.compile(r"\d{1,2}[:.]\d{2}")
+_MOST_WRAPPED = 4
+_LONGEST = 400
+_ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
+_MOST_COLONS = 8
+
+
+def is_quoted(line: str) -> bool:
+    """Whether the line is marked with ``>``."""
+    return line[:8].lstrip(" \t\xa0")[:1] in (">", "＞")
+
+
+def attribution_end(lines: list[str], start: int) -> int:
+    """The index after the attribution that begins on the line ``start``; ``start`` itself if none does."""
+    if not any(_may_end(line) for line in lines[start : start + _MOST_WRAPPED]):
+        return start
+    first = bare(lines[start])
+    if not first or not (_has_date_or_address(first) or _opens(first)):
+        return start
+    if _is_attribution(first):
+        return start + 1
+    if not (_opens(first) or _names_writer(first)) or first.endswith((".", "!", "?")):
+        return start
+    joined = first
+    for index in range(start + 1, min(len(lines), start + _MOST_WRAPPED)):
+        line = bare(lines[index])
+        if (not line and lines[index].strip() != ">:") or (
+            is_quoted(lines[index]) and lines[index].strip() not in (">:", ">")
+        ):
+            break
+        joined = f"{joined} {line}" if line != ":" else f"{joined}>:"
+        if _is_attribution(joined):
+            # The lines above may be the person's own words: the shortest tail that is a whole attribution wins.
+            later = attribution_end(lines, start + 1)
+            shorter = later > start + 1 and not _has_date_or_address(first)
+            return start if shorter else index + 1
+    return start
+
+
+def glued_attribution(line: str) -> bool:
+    """Whether the quoted text begins on the same line: "On 4 March, Alice <alice@x.example> wrote: Hi Carol"."""
+    if "@" not in line[:_LONGEST] or not _opens(bare(line[:40])):
+        return False
+    text = bare(line[:_LONGEST])
+    for place in [at for at, char in enumerate(text) if char in ":："][:_MOST_COLONS]:
+        head = text[: place + 1]
+        if len(head) < len(text) and "@" in head and _TIME.search(head) and _ends_in_verb(head):
+            return True
+    return False
+
+
+def is_groupwise(line: str) -> bool:
+    """ ">>> Carol Smith <carol@x.example> 05.03.24 10.11 >>>", below which GroupWise marks nothing."""
+    text = line[:_LONGEST].strip()
+    return text[:4] == ">>> " and text[-4:] == " >>>" and _TIME.search(text) is not None
+
+
+def _ends_in_verb(head: str) -> bool:
+    return head[:-1].rstrip().casefold().endswith(WROTE)
+
+
+def _may_end(line: str) -> bool:
+    return line.rstrip(" \t*_\xa0\u200e\u200f\u202c").endswith(_ENDS)
+
+
+def _is_attribution(text: str) -> bool:
+    text = text[:_LONGEST].rstrip(" *_\xa0")
+    if not text.endswith(_ENDS) or not _has_date_or_address(text):
+        return False
+    folded = text.casefold()
+    if any(_has_word(folded, word) for word in WROTE):
+        return True
+    # Japanese and some phones write only date, name and address: "2024年3月5日(火) 10:11 X <x@y.jp>:"
+    return text.endswith((">:", ">：")) and bool(_TIME.search(text)) and (text[:1].isdigit() or _opens(text))
+
+
+def _names_writer(text: str) -> bool:
+    """ "Carol <carol@x.example> wrote on Monday," wrapped before the date."""
+    folded = text.casefold()
+    return "@" in text and any(_has_word(folded, word) for word in WROTE)
+
+
+def introduces(line: str) -> bool:
+    """Directly above ``>`` lines a vaguer attribution will do: "Carol wrote:", or a dated line of an unknown language."""
+    text = bare(line)
+    if not text.endswith((":", "：")):
+        return False
+    return (_ends_in_verb(text) and len(text) < 80) or _has_date_or_address(text)
+
+
+def is_certain(lines: list[str], start: int, end: int) -> bool:
+    """Without ``>`` lines below, everything below is folded, so it must look written by a program and stand alone."""
+    text = bare(" ".join(lines[start:end]))
+    if "@" in text:
+        return True
+    return (_CLOCK.search(text) is not None or _opens(text)) and (start == 0 or not lines[start - 1].strip())
+
+
+def _has_word(folded: str, word: str) -> bool:
+    place = folded.find(word)
+    while place >= 0:
+        before = folded[place - 1] if place else " "
+        after = folded[place + len(word)] if place + len(word) < len(folded) else " "
+        begins = not word[0].isascii() or not before.isalpha()
+        ends = not word[-1].isascii() or not after.isalpha()
+        if begins and ends:
+            return True
+        place = folded.find(word, place + 1)
+    return False
+
+
+def _has_date_or_address(text: str) -> bool:
+    return "@" in text or _TIME.search(text) is not None
+
+
+def _opens(text: str) -> bool:
+    return text.casefold().startswith(OPENERS)
