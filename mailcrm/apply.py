@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, or_, select, update
 
 from mailcrm.address import address_key
 from mailcrm.crm.chatter import NewMessage, add_event, add_mentions, add_message
 from mailcrm.crm.first_contact import ensure_person
 from mailcrm.crm.leads import NewLead, after_mail_in, after_mail_out, assign, create_lead, plan, restore, set_tags_also
 from mailcrm.crm.moving import move_message
+from mailcrm.ingest.body import new_text
+from mailcrm.ingest.memory import LONGEST_TEXT, MOST_TEXTS, Known, fold_known, may_hold_quote
 from mailcrm.mail import (
     Address,
     Attachment,
@@ -40,6 +42,7 @@ from mailcrm.store.tables import (
     inbound,
     inbound_copy,
     lead,
+    message,
     message_ref,
     outbox,
     participant,
@@ -298,7 +301,8 @@ def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) 
     partner_id = _writer(session, arrival, found, now)
     if route.wakes_lead:
         restore(session, lead_id, None, now, reason="written_to")
-    row_id = _write_email_in(session, arrival, inbound_id, lead_id, partner_id, now)
+    remembered = replace(arrival, mail=_read_by_memory(session, arrival.mail, lead_id))
+    row_id = _write_email_in(session, remembered, inbound_id, lead_id, partner_id, now)
     after_mail_in(session, lead_id, now)
     if found and facts.partner and found.partner_id == facts.partner.id and may_redirect(facts, route, found):
         session.execute(update(lead).where(lead.c.id == lead_id).values(reply_to=facts.reply_to[:320]))
@@ -317,6 +321,31 @@ def _append(session: Session, arrival: Arrival, inbound_id: int, now: datetime) 
         also_team_ids=route.also_team_ids,
     )
     return Placed(lead_id, row_id, (told, *_link_second_lead(session, arrival, row_id, now)))
+
+
+_KNOWN_TEXTS = Prepared(
+    select(
+        func.substr(message.c.text, 1, LONGEST_TEXT).label("text"),
+        func.substr(message.c.new_text, 1, LONGEST_TEXT).label("new_text"),
+    )
+    .where(
+        message.c.lead_id == bindparam("lead"),
+        message.c.kind.in_(("email_in", "email_out")),
+        message.c.author_address != bindparam("writer"),
+    )
+    .order_by(message.c.at.desc(), message.c.id.desc())
+    .limit(MOST_TEXTS)
+)
+
+
+def _read_by_memory(session: Session, mail: ParsedMail, lead_id: int) -> ParsedMail:
+    """The mail with quotes told by what others wrote on this lead. Asks only where marks do not tell enough."""
+    if not may_hold_quote(mail.segments):
+        return mail
+    writer = mail.from_.address if mail.from_ else ""
+    rows = _KNOWN_TEXTS.all(session, {"lead": lead_id, "writer": writer[:320]})
+    parts = fold_known(mail.segments, tuple(Known(row.text, row.new_text) for row in rows))
+    return mail if parts == mail.segments else replace(mail, segments=parts, new_text=new_text(parts))
 
 
 def may_redirect(facts: Facts, route: Route, found: LeadFacts) -> bool:

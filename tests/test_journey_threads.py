@@ -39,6 +39,21 @@ _DAN = "Dan <dan@acme.example>"
 _ACME_PROOF = "mx.firma.test; dmarc=pass header.from=acme.example"
 
 
+# --- what is new -------------------------------------------------------------------------------------------------------
+
+
+def test_answers_inside_our_unmarked_words_are_shown_and_told(house: House) -> None:
+    notice = carol_writes(house)
+    asked = "How many pumps do you need for the new house?\nWhere shall we send them in the tenth week?"
+    reply = alice_answers(house, notice, asked)
+    block = f"From: Alice <{SALES}>\nSent: Monday, November 23, 2026 10:00\nTo: Carol\nSubject: Pump\n\n"
+    answered = asked.replace("house?", "house?\nTwo.") + "\nMill Street 1."
+    house.receive(answer(reply, CAROL, f"See below.\n\n{block}{answered}", quote=False))
+
+    (lead,) = house.leads()
+    assert texts(house, lead.id)[-1] == "See below.\n\nTwo.\nMill Street 1."
+
+
 # --- order and ids ------------------------------------------------------------------------------------------------------
 
 

@@ -55,10 +55,9 @@ def segments(text: str, *, is_reply: bool, is_forward: bool = False, writer: str
     _fold_gateway_lines(seen, kinds)
     _fold_card(seen, kinds, writer)
     _fold_mobile(seen, kinds)
-    kinds = _never_empty(seen, kinds, is_forward)
-    _attach_blank_lines(seen, kinds)
+    kinds = never_empty(seen, kinds, is_forward=is_forward)
     kinds += [kinds[-1]] * (len(lines) - len(seen))
-    return _joined(lines, kinds)
+    return joined(lines, kinds)
 
 
 def new_text(parts: tuple[Segment, ...]) -> str:
@@ -78,8 +77,9 @@ def _text_of(parts: tuple[Segment, ...], kind: SegmentKind) -> str:
     return "\n".join(part.text for part in parts if part.kind is kind).strip()
 
 
-def _joined(lines: list[str], kinds: list[SegmentKind]) -> tuple[Segment, ...]:
-    """Neighbours of one kind become one passage."""
+def joined(lines: list[str], kinds: list[SegmentKind]) -> tuple[Segment, ...]:
+    """Neighbours of one kind become one passage; one kind a line."""
+    _attach_blank_lines(lines, kinds)
     pairs = groupby(zip(kinds, lines, strict=True), key=lambda pair: pair[0])
     return tuple(Segment(kind, "\n".join(line for _, line in group)) for kind, group in pairs)
 
@@ -93,7 +93,7 @@ def _attach_blank_lines(lines: list[str], kinds: list[SegmentKind]) -> None:
             kinds[index] = kinds[index - 1]
 
 
-def _never_empty(lines: list[str], kinds: list[SegmentKind], is_forward: bool) -> list[SegmentKind]:
+def never_empty(lines: list[str], kinds: list[SegmentKind], *, is_forward: bool) -> list[SegmentKind]:
     """If folding leaves nothing, everything shows; below a header block that stands at the top, all but older quotes."""
     if _has_new(lines, kinds) or FORWARDED in kinds or any(_MARKER_WORDS in line for line in lines):
         return kinds
