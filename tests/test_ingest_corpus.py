@@ -50,6 +50,10 @@ def _seen(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
         else None,
         "original_message_id": report.original_message_id if report else None,
         "auto_reply": _auto_reply(verdict),
+        "message_id": mail.message_id,
+        "in_reply_to": list(mail.in_reply_to),
+        "date": mail.date.isoformat() if mail.date else None,
+        "date_raw": mail.date_raw,
     }
 
 

@@ -8,18 +8,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
 
+from mailcrm.ingest.months import month_of
 from mailcrm.ingest.report_words import alternation
 from mailcrm.mail import Address, AutoReply, AutoReplyType
 
 _LOOKED_AT = 4_000
 _LONGEST_ABSENCE = timedelta(days=550)
-_LANGUAGES = (
-    "en", "fi", "sv", "nb", "da", "de", "fr", "es", "it", "pt", "nl", "pl", "cs", "sk", "ro", "hu", "et", "lv", "lt",
-    "el", "tr", "ru", "uk",
-)  # fmt: skip
-
 _LEFT = alternation(
     (
         "no longer work", "no longer with", "no longer employed", "has left the company", "have left the company",
@@ -147,7 +142,7 @@ def _dates(text: str, written_on: date) -> list[_Found]:
     for pattern, year, month, day in _IN_WORDS:
         for match in pattern.finditer(text):
             named = match.group(month)
-            number = int(named) if named.isdecimal() else _month(named)
+            number = int(named) if named.isdecimal() else month_of(named)
             _add(found, match, _day(match.group(year), number, int(match.group(day)), written_on), is_sure=True)
     for match in _NUMBERS.finditer(text):
         _add(found, match, _of_numbers(match, written_on), is_sure=bool(match.group(4)))
@@ -186,26 +181,6 @@ def _day(year: str | None, month: int, day: int, written_on: date) -> date | Non
         return this_year if this_year >= written_on - timedelta(days=92) else date(written_on.year + 1, month, day)
     except ValueError:
         return None
-
-
-def _month(name: str) -> int:
-    """1 to 12, or 0 for a word that is no month."""
-    return _months().get(name.casefold().rstrip("."), 0)
-
-
-@cache
-def _months() -> dict[str, int]:
-    from babel.dates import get_month_names
-
-    found: dict[str, int] = {}
-    for language in _LANGUAGES:
-        for width in ("wide", "abbreviated"):
-            for context in ("format", "stand-alone"):
-                for number, name in get_month_names(width, context, language).items():
-                    folded = str(name).casefold().rstrip(".")
-                    if len(folded) >= 3 and folded.isalpha():
-                        found.setdefault(folded, number)
-    return found
 
 
 # --- who stands in --------------------------------------------------------------------------------------------------------

@@ -37,18 +37,77 @@ def clean_text(text: str) -> str:
 
 def decode(data: bytes, declared: str, *, is_html: bool = False) -> tuple[str, bool]:
     """The text and whether the declared character set was right."""
+    if data[:1] in (b"\xef", b"\xff", b"\xfe") and (marked := _by_mark(data)) is not None:
+        return marked, _codec(declared).startswith("utf")
     if is_html and not declared and (meta := _META.search(data[:2048])):
         declared = meta.group(1).decode("ascii")
     codec = _codec(declared)
     if codec in _WESTERN and not data.isascii() and (text := _strict(data, "utf-8")) is not None:
         return text, False  # valid UTF-8 by accident is next to impossible
     if codec and (text := _strict(data, codec)) is not None:
-        return text, True
-    if b"\x1b$" in data and (text := _strict(data, "iso2022_jp_ext")) is not None:
-        return text, False
+        return _with_letters(data, codec, text), True
+    if b"\x1b$" in data and codec != "iso2022_kr":
+        return _by_escapes(data), codec.startswith("iso2022_jp")
     if (text := _strict(data, "utf-8")) is not None:
         return text, not declared
     return _best_of_bad(data, codec), False
+
+
+def _by_mark(data: bytes) -> str | None:
+    """By the byte order mark; UTF-16 only where it reads as text."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return _strict(data, "utf-8-sig")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) and data[2:200].count(0) * 4 > len(data[2:200]):
+        return _strict(data, "utf-16")
+    return None
+
+
+# ISO 8859 keeps 0x80 to 0x9f for controls that nobody sends; Windows has letters there, and that is what was meant.
+_LETTERS = {
+    "iso8859-2": "cp1250", "iso8859-5": "cp1251", "iso8859-6": "cp1256", "iso8859-7": "cp1253", "iso8859-8": "cp1255",
+    "iso8859-4": "cp1257", "iso8859-13": "cp1257", "iso8859-15": "cp1252",
+}  # fmt: skip
+_C1 = re.compile(rb"[\x80-\x9f]")
+
+
+def _with_letters(data: bytes, codec: str, text: str) -> str:
+    if codec in _LETTERS and _C1.search(data):
+        return _strict(data, _LETTERS[codec]) or text
+    return text
+
+
+_ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\([DO]|\([BJI])")
+
+
+def _by_escapes(data: bytes) -> str:
+    """ISO-2022-JP as Windows writes it, with letters that the standard does not have: each run by its escape."""
+    out: list[str] = []
+    place, kind = 0, b"(B"
+    for match in _ESCAPE.finditer(data):
+        out.append(_run(data[place : match.start()], kind))
+        place, kind = match.end(), match.group(1)
+    out.append(_run(data[place:], kind))
+    return "".join(out)
+
+
+def _run(data: bytes, kind: bytes) -> str:
+    if kind in (b"$@", b"$B"):
+        return "".join(_run_of_pairs(line) for line in re.split(rb"([\r\n]+)", data))
+    if kind == b"(I":
+        return bytes(byte | 0x80 for byte in data).decode("cp932", "replace")
+    return data.decode("utf-8", "replace") if kind in (b"(B", b"(J") else data.decode("ascii", "replace")
+
+
+def _run_of_pairs(data: bytes) -> str:
+    """JIS X 0208 in two bytes of seven bits, by way of Shift_JIS, whose superset is at hand."""
+    if data[:1] in (b"\r", b"\n"):
+        return data.decode("ascii")
+    out = bytearray()
+    seven = bytes(byte & 0x7F for byte in data)
+    for row, cell in zip(seven[::2], seven[1::2], strict=False):
+        out.append((row - 0x21) // 2 + (0x81 if row < 0x5F else 0xC1))
+        out.append(cell + 0x7E if row % 2 == 0 else cell + 0x1F + (cell >= 0x60))
+    return bytes(out).decode("cp932", "replace")
 
 
 def _codec(declared: str) -> str:

@@ -19,7 +19,8 @@ from mailcrm.mail import Address
 
 _LONGEST_VALUE = 50_000
 _MOST_ADDRESSES = 2_000
-_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
+_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)(?:\?=|\?$|$)")  # the last one may have been cut off
+_NEVER_BARE = frozenset('<>,;:"\\ \t()')  # in an address without quotes
 _ID = re.compile(r"<([^<>\s]{1,500})>")
 _BARE_ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]]{1,128}@[^\s<>\"'(),:;@\[\]]{1,255}")
 
@@ -43,13 +44,41 @@ class Headers:
         return name in self.by_name
 
 
+# Marks that turn the direction of writing, and letters of no width: "gpj.exe" shown as "exe.jpg", two names that look the same.
+UNSEEN = dict.fromkeys(
+    map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u200b\u2060\ufeff\u00ad")
+)
+
+
 def headers_of(message: Message) -> Headers:
-    """The header fields of a compat32 message."""
-    fields = tuple((name.lower(), str(value)) for name, value in message.raw_items())
+    """The header fields of a compat32 message; raw 8-bit letters in the character set of the mail, if they are not UTF-8."""
+    written = [(name.lower(), str(value)) for name, value in message.raw_items()]
+    if all(value.isascii() for _, value in written):
+        fields = tuple(written)
+    else:
+        hint = _charset_of(message)
+        fields = tuple((name, value if value.isascii() else unescape(value, hint)) for name, value in written)
     by_name: dict[str, tuple[str, ...]] = {}
     for name, value in fields:
         by_name[name] = (*by_name.get(name, ()), value) if name in by_name else (value,)
     return Headers(fields, by_name)
+
+
+def _charset_of(message: Message) -> str:
+    """What the mail or its first text says of its character set."""
+    part = message
+    for _ in range(4):
+        written = next((str(value) for name, value in part.raw_items() if name.lower() == "content-type"), "")
+        if match := _CHARSET.search(written):
+            return match.group(1)
+        payload = part.get_payload()
+        if not (isinstance(payload, list) and payload and isinstance(payload[0], Message)):
+            break
+        part = payload[0]
+    return ""
+
+
+_CHARSET = re.compile(r"charset\s{0,3}=\s{0,3}[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 
 
 def headers_written(message: Message) -> tuple[tuple[str, str], ...]:
@@ -59,16 +88,21 @@ def headers_written(message: Message) -> tuple[tuple[str, str], ...]:
 
 def header_text(value: str) -> str:
     """A field's value as a person reads it: decoded, white space collapsed, clean."""
+    if "\x1b$" in value and value.isascii():  # ISO-2022-JP without any encoding
+        value = decode(value.encode("ascii"), "iso-2022-jp")[0]
     return clean_text(" ".join(_decode_words(unescape(value)).split()))
 
 
-def unescape(value: str) -> str:
-    """Raw 8-bit letters, kept by the parser as lone surrogates, as text."""
+def unescape(value: str, hint: str = "") -> str:
+    """Raw 8-bit letters, kept by the parser as lone surrogates, as text: UTF-8, else the set that ``hint`` names."""
     value = value[:_LONGEST_VALUE]
     if value.isascii():
         return value
     data = value.encode("utf-8", "surrogateescape")
-    return decode(data, "")[0]
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return decode(data, hint)[0]
 
 
 def _decode_words(value: str) -> str:
@@ -112,14 +146,49 @@ def ids_in(values: Iterable[str]) -> tuple[str, ...]:
 def addresses_in(values: Iterable[str]) -> tuple[Address, ...]:
     """The mailboxes of address fields as written; entries without an @ are dropped."""
     joined = [unescape(value).replace("\n", " ").replace("\r", " ") for value in values]
+    if len(joined) == 1 and (one := one_box(joined[0])):
+        return one
     try:
         pairs = getaddresses(joined)
     except (RecursionError, ValueError, IndexError, TypeError, AttributeError):
         pairs = []
-    found = as_addresses(pairs)
+    found = as_addresses(_with_commas(pairs))
     if found or not any("@" in value for value in joined):
         return found
     return as_addresses([("", word) for value in joined for word in _BARE_ADDRESS.findall(value)])
+
+
+def one_box(value: str) -> tuple[Address, ...]:
+    """The mailbox that stands alone in its field, written as programs write it though it is not allowed; () for anything else.
+
+    Commas and colons in a bare name, "<<…>>", "<mailto:…>", an address as its own name, a bracket that is not closed.
+    """
+    head, bracket, tail = value.partition("<")
+    address = tail.strip("<> \t")
+    if address[:7].lower() == "mailto:":
+        address = address[7:]
+    if not bracket or len(value) > 1_000 or address.count("@") != 1 or not _NEVER_BARE.isdisjoint(address):
+        return ()
+    name = head.strip()
+    is_quoted = len(name) > 1 and name[0] == name[-1] == '"'
+    bare = name[1:-1] if is_quoted else name
+    is_list = not is_quoted and ("," in bare or ":" in bare or ";" in bare) and ("@" in bare or ":" in bare)
+    if is_list or any(char in bare for char in '"\\('):
+        return ()
+    return as_addresses([(bare, address)])
+
+
+def _with_commas(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """ "Laine, Carol <carol@x.example>" came apart at the comma: a word without @ begins the name of the next address."""
+    out: list[tuple[str, str]] = []
+    before = ""
+    for name, address in pairs:
+        if not name and address and "@" not in address:
+            before = f"{before}, {address}" if before else address
+            continue
+        out.append((f"{before}, {name}" if before and name else name, address))
+        before = ""
+    return out
 
 
 def as_addresses(pairs: Iterable[tuple[str, str]]) -> tuple[Address, ...]:
@@ -143,7 +212,8 @@ def _bare(address: str) -> str:
 
 
 def _display_name(name: str) -> str:
-    text = header_text(name).strip()
+    """What is shown of a name: nothing that turns it around or cannot be seen."""
+    text = " ".join(header_text(name).translate(UNSEEN).split())
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1].strip()
     return text[:400]

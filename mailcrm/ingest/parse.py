@@ -11,8 +11,9 @@ a limit is kept as an attachment, never dropped.
 """
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
@@ -22,11 +23,19 @@ from mailcrm.ingest import body, bounce
 from mailcrm.ingest.auth import auth_results
 from mailcrm.ingest.classify import Clues
 from mailcrm.ingest.forward import forwarded, is_unknown_prefix, names_forward
-from mailcrm.ingest.headers import Headers, addresses_in, as_addresses, headers_of, ids_in
+from mailcrm.ingest.headers import Headers, addresses_in, as_addresses, headers_of, ids_in, one_box, unescape
 from mailcrm.ingest.html import sanitise
 from mailcrm.ingest.keys import content_key, text_key
 from mailcrm.ingest.language import language_of
-from mailcrm.ingest.parts import attached_mails, attachments_of, bodies_of, calendar_method, text_and_html
+from mailcrm.ingest.months import month_of
+from mailcrm.ingest.parts import (
+    attached_mails,
+    attachments_of,
+    bodies_of,
+    calendar_method,
+    encryption_of,
+    text_and_html,
+)
 from mailcrm.ingest.tree import Leaf, guarded_tree, leaves_of, split_head
 from mailcrm.mail import Address, Envelope, ParsedMail, Report
 from mailcrm.subject import base_subject, is_forward_subject
@@ -91,8 +100,10 @@ def _read(
     html = sanitise(html_raw)
     if html_raw and not html:
         defects.append("HTML too large or too deep to show")
+    if encryption := encryption_of(leaves, text):
+        defects.append(f"encrypted ({encryption})")
     report = _report(report_message, headers, text, subject, envelope)
-    attachments = attachments_of(bodies.attached, html_raw, kept_out, rest)
+    attachments = attachments_of(bodies, html_raw, kept_out, rest)
     fields = _fields(message, headers, leaves, defects)  # empties leaves, so it is the last reader of the tree
     _note_missing(headers, ids, fields.from_, text, html_raw, defects)
     mail = ParsedMail(
@@ -158,19 +169,22 @@ def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: lis
     for leaf in leaves:
         if len(leaf.data) > _STUBBED or isinstance(leaf.part.get_payload(), list):
             leaf.part.set_payload("")
+    alone = {name: box for name in _BOXES if (box := _alone(headers, name))}
     parser = None
     try:
-        parser = mailparser.MailParser(_shown(message, headers))
+        parser = mailparser.MailParser(_shown(message, headers, alone.keys() - {"from"}))
         defects += sorted(str(category) for category in parser.defects_categories)
     except Exception as fault:  # noqa: BLE001 - hostile input may break it anywhere; the fallback reads the same fields
         defects.append(f"mail-parser: {type(fault).__name__}")
 
     def boxes(name: str) -> tuple[Address, ...]:
+        if name in alone:
+            return alone[name]
         written = headers.by_name.get(name, ())[:1]
-        found = (
-            as_addresses(getattr(parser, name.replace("-", "_"))) if parser and written and written[0].isascii() else ()
-        )
-        return found or addresses_in(written)
+        is_plain = bool(written) and written[0].isascii()
+        found = as_addresses(getattr(parser, name.replace("-", "_"))) if parser and is_plain else ()
+        read_here = addresses_in(written)
+        return found if len(found) > len(read_here) else read_here
 
     writers, senders = boxes("from"), addresses_in(headers.by_name.get("sender", ())[:1])
     if len({address.address.lower() for address in writers}) > 1:
@@ -185,17 +199,26 @@ def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: lis
     )
 
 
+_BOXES = ("from", "to", "cc", "reply-to")
+
+
+def _alone(headers: Headers, name: str) -> tuple[Address, ...]:
+    """The one mailbox of a field, which needs no parser. From is shown to mail-parser all the same, for its defects."""
+    written = headers.by_name.get(name, ())[:1]
+    return one_box(unescape(written[0]).replace("\n", " ").replace("\r", " ")) if written else ()
+
+
 _SHOWN = frozenset(
     "from to cc reply-to date mime-version content-type content-transfer-encoding content-disposition".split()
 )
 _LONGEST_SHOWN = 20_000
 
 
-def _shown(message: Message, headers: Headers) -> Message:
+def _shown(message: Message, headers: Headers, known: Set[str]) -> Message:
     """The mail with the fields that mail-parser is asked about; it takes half a second and more over some of the others."""
     shown = Message()
     for name, value in headers.fields:
-        if name in _SHOWN and len(value) <= _LONGEST_SHOWN:
+        if name in _SHOWN and name not in known and len(value) <= _LONGEST_SHOWN:
             shown.set_raw(name, value)
     shown.set_payload(message.get_payload())
     shown.defects = message.defects
@@ -207,11 +230,29 @@ def _date(found: object, written: str) -> datetime | None:
     """mail-parser's dates are UTC without saying so."""
     if isinstance(found, datetime):
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    try:
-        date = parsedate_to_datetime(written)
-        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    for reader in (parsedate_to_datetime, datetime.fromisoformat, _loose_date):
+        try:
+            date = reader(written.strip())
+            return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None
+
+
+_LOOSE = re.compile(
+    r"(\d{1,2})\.?\s{1,3}([^\W\d_]{3,14})\.?\s{1,3}(\d{4})[,\s]{1,3}(?:klo\s{1,2}|kl\.?\s{1,2})?(\d{1,2})[.:](\d{2})(?:[.:](\d{2}))?(?:\s{1,3}([+-])(\d{2})(\d{2}))?"
+)
+
+
+def _loose_date(written: str) -> datetime:
+    """A date as a program in another language wrote it: "ti, 5 maalis 2024 10.11.12 +0200"."""
+    match = _LOOSE.search(written[:200])
+    if match is None:
+        raise ValueError(written[:200])
+    day, name, year, hour, minute, second, sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+    local = datetime(int(year), month_of(name), int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC)
+    return local - offset
 
 
 def _note_missing(

@@ -5,11 +5,14 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from email.message import Message
+from mimetypes import guess_extension, guess_type
 
 from mailcrm.ingest.charset import clean_text, decode
-from mailcrm.ingest.headers import addresses_in, header_text, headers_of
+from mailcrm.ingest.headers import UNSEEN, addresses_in, header_text, headers_of
 from mailcrm.ingest.html import html_to_text
-from mailcrm.ingest.tree import DIRECTIONS, Leaf, leaves_of, note
+from mailcrm.ingest.tnef import TnefFile, is_tnef, read_tnef
+from mailcrm.ingest.tree import Leaf, leaves_of, note
+from mailcrm.ingest.uuencode import uudecoded
 from mailcrm.mail import Attachment, Forwarded
 
 
@@ -18,6 +21,7 @@ class Bodies:
     text: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
     attached: list[Leaf] = field(default_factory=list)
+    files: list[Attachment] = field(default_factory=list)  # taken out of a text
 
 
 def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
@@ -29,7 +33,9 @@ def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
         if not (_is_body(leaf) or is_lone_text):
             found.attached.append(leaf)
             continue
-        text = _text_of(leaf, defects)
+        data, files = uudecoded(leaf.data) if leaf.content_type == "text/plain" else (leaf.data, [])
+        found.files += [_file(_label(name), "application/octet-stream", content, "", False) for name, content in files]
+        text = _text_of(leaf, data, defects)
         if leaf.content_type == "text/html":
             found.html.append(text)
         elif leaf.is_alternative and alternative_texts and text.strip() in found.text:
@@ -37,7 +43,24 @@ def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
         else:
             alternative_texts += leaf.is_alternative
             found.text.append(text.strip("\n") if len(leaves) > 1 else text)
+    if not found.text and not found.html:
+        _read_winmail(found)
     return found
+
+
+def _read_winmail(found: Bodies) -> None:
+    """The text of a mail that is nothing but a winmail.dat."""
+    for leaf in found.attached:
+        if is_tnef(leaf.data):
+            packed = read_tnef(leaf.data)
+            found.text += [clean_text(packed.text.replace("\r\n", "\n"))] if packed.text.strip() else []
+            found.html += [clean_text(decode(packed.html, "", is_html=True)[0])] if packed.html else []
+
+
+def _label(name: bytes) -> str:
+    """A file's name that stood in a text: without path, without what cannot be seen."""
+    text = clean_text(decode(name, "")[0]).replace("\\", "/").rpartition("/")[2].translate(UNSEEN)
+    return " ".join(text.split()).strip(". ")[:200] or "file"
 
 
 # A multipart that could not be taken apart is shown as the text it is.
@@ -54,13 +77,13 @@ def _is_body(leaf: Leaf) -> bool:
     return not disposition.startswith("attachment") and not leaf.filename
 
 
-def _text_of(leaf: Leaf, defects: list[str]) -> str:
+def _text_of(leaf: Leaf, data: bytes, defects: list[str]) -> str:
     declared = ""
     try:
         declared = str(leaf.part.get_param("charset", "") or "")
     except Exception:  # noqa: BLE001 - RFC 2231 parameters break the standard library in many ways
         note(defects, "broken content-type field")
-    text, is_right = decode(leaf.data, declared, is_html=leaf.content_type == "text/html")
+    text, is_right = decode(data, declared, is_html=leaf.content_type == "text/html")
     if declared and not is_right:
         note(defects, "wrong character set")
     return clean_text(text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -84,10 +107,31 @@ _ENDINGS = {
 }  # fmt: skip
 
 
-def attachments_of(leaves: list[Leaf], html: str, *unread: bytes) -> tuple[Attachment, ...]:
-    found = [_attachment(leaf, place, html) for place, leaf in enumerate(leaves, 1) if leaf.data or leaf.filename]
+def attachments_of(bodies: Bodies, html: str, *unread: bytes) -> tuple[Attachment, ...]:
+    """The files beside the text; those in a winmail.dat stand behind it."""
+    found: list[Attachment] = []
+    for place, leaf in enumerate(bodies.attached, 1):
+        if leaf.data or leaf.filename:
+            found.append(_attachment(leaf, place, html))
+        if is_tnef(leaf.data):
+            found += [_unpacked(file, number) for number, file in enumerate(read_tnef(leaf.data).files, 1)]
+    found += bodies.files
     found += [_file("unread-part.eml", "application/octet-stream", data, "", False) for data in unread if data]
     return tuple(found)
+
+
+def _unpacked(file: TnefFile, number: int) -> Attachment:
+    name = _label(file.name.encode()) if file.name.strip() else f"winmail-{number}.bin"
+    content_type = guess_type(name)[0] or "application/octet-stream"
+    return _file(name, content_type, file.data, "", False)
+
+
+# Names of parts that carry none but are known by their type.
+_NAMES = {
+    "application/pkcs7-mime": "smime.p7m", "application/x-pkcs7-mime": "smime.p7m", "application/pkcs7-signature": "smime.p7s",
+    "application/x-pkcs7-signature": "smime.p7s", "application/pgp-signature": "signature.asc",
+    "application/pgp-encrypted": "version.asc", "application/pgp-keys": "key.asc",
+}  # fmt: skip
 
 
 def _attachment(leaf: Leaf, place: int, html: str) -> Attachment:
@@ -95,18 +139,33 @@ def _attachment(leaf: Leaf, place: int, html: str) -> Attachment:
     if not name and leaf.is_attached_mail:
         name = _mail_name(leaf)
     if not name:
-        name = f"part-{place}{_ENDINGS.get(leaf.content_type, '.bin')}"
+        name = _NAMES.get(leaf.content_type) or f"part-{place}{_ending(leaf.content_type)}"
     content_id = header_text(str(leaf.part.get("content-id", ""))).strip("<> ")
     disposition = str(leaf.part.get("content-disposition", "")).strip().lower()
     is_inline = bool(content_id) and (f"cid:{content_id}" in html or disposition.startswith("inline"))
     return _file(name, leaf.content_type, leaf.data, content_id, is_inline)
 
 
+def _ending(content_type: str) -> str:
+    return _ENDINGS.get(content_type) or guess_extension(content_type) or ".bin"
+
+
+def encryption_of(leaves: list[Leaf], text: str) -> str:
+    """How a mail is encrypted that we keep whole and cannot read; "" if it is not."""
+    for leaf in leaves:
+        if leaf.content_type in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+            written = str(leaf.part.get("content-type", "")).lower()
+            return "" if "signed-data" in written or "certs-only" in written else "S/MIME"
+        if leaf.content_type == "application/pgp-encrypted":
+            return "PGP"
+    return "PGP" if text.lstrip().startswith("-----BEGIN PGP MESSAGE-----") else ""
+
+
 def _mail_name(leaf: Leaf) -> str:
     payload = leaf.part.get_payload()
     inner = payload[0] if isinstance(payload, list) and payload else None
     subject = headers_of(inner).first("subject") if isinstance(inner, Message) else ""
-    safe = "".join(" " if char in '/\\:*?"<>|' else char for char in subject.translate(DIRECTIONS))
+    safe = "".join(" " if char in '/\\:*?"<>|' else char for char in subject.translate(UNSEEN))
     return (" ".join(safe.split()).strip(". ")[:120] or "message") + ".eml"
 
 

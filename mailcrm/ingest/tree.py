@@ -4,15 +4,21 @@ The standard library builds the tree (compat32: the only reader that raised on n
 limits are kept and each leaf is decoded once. What is beyond a limit is handed back as bytes, never dropped.
 """
 
+import base64
+import binascii
 import email
 import io
+import quopri
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.generator import BytesGenerator
 from email.message import Message
+from urllib.parse import unquote_to_bytes
 
-from mailcrm.ingest.headers import header_text
+from mailcrm.ingest.charset import decode
+from mailcrm.ingest.headers import UNSEEN, header_text, unescape
+from mailcrm.ingest.mend import mended
 
 _MOST_HEADER_LINES = 1_000
 _MOST_PARTS = 1_000
@@ -43,6 +49,7 @@ class Leaf:
 
 def guarded_tree(raw: bytes, defects: list[str]) -> tuple[Message, bytes]:
     """The message tree within limits, and the bytes that were kept out of it."""
+    raw = mended(raw, defects)
     head, rest = split_head(raw)
     lines = head.splitlines(True)
     if len(lines) > _MOST_HEADER_LINES:
@@ -146,15 +153,20 @@ def _by_guessed_boundary(part: Message) -> list[Message]:
     data = _decoded(part)
     if _is_costly(data):
         return []
-    for line in io.BytesIO(data[:20_000]):
+    lines = data[:20_000].splitlines()
+    for line, below in zip(lines, [*lines[1:], b""], strict=False):
         boundary = line.strip()
-        if boundary.startswith(b"--") and 4 < len(boundary) < 90 and b'"' not in boundary and data.count(boundary) > 1:
+        is_mark = boundary.startswith(b"--") and 2 < len(boundary) < 90 and b'"' not in boundary
+        if is_mark and data.count(boundary) > 1 and (not below.strip() or _FIELD_LINE.match(below)):
             again = email.message_from_bytes(
                 b'Content-Type: multipart/mixed; boundary="' + boundary[2:] + b'"\n\n' + data
             )
             pieces = again.get_payload()
             return [piece for piece in pieces if isinstance(piece, Message)] if isinstance(pieces, list) else []
     return []
+
+
+_FIELD_LINE = re.compile(rb"content-[a-z-]{2,30}[ \t]{0,5}:", re.IGNORECASE)
 
 
 def note(defects: list[str], defect: str) -> None:
@@ -164,19 +176,92 @@ def note(defects: list[str], defect: str) -> None:
 
 def _attached_leaf(part: Message, content_type: str, payload: list[Message | str]) -> Leaf:
     is_mail = content_type in ("message/rfc822", "message/global")
+    if is_mail and payload and isinstance(payload[0], Message):
+        payload = _decode_attached(part, payload)
     data = b"\n".join(bytes_of(inner) for inner in payload if isinstance(inner, Message))
     return Leaf(part, content_type, data, False, is_attached_mail=is_mail)
 
 
+def _decode_attached(part: Message, payload: list[Message | str]) -> list[Message | str]:
+    """A mail attached in base64 or quoted-printable, which is not allowed and is done: the standard library parses the code."""
+    encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
+    if encoding not in ("base64", "quoted-printable") or not isinstance(payload[0], Message):
+        return payload
+    coded = bytes_of(payload[0])
+    data = _from_base64(_plain(coded)) if encoding == "base64" else quopri.decodestring(coded)
+    if not _FIELD_NAME.match(data) or _is_costly(data):
+        return payload
+    inner = email.message_from_bytes(data)
+    part.set_payload([inner])
+    return [inner]
+
+
+_FIELD_NAME = re.compile(rb"[!-9;-~]{1,80}[ \t]{0,5}:")
+
+
+def _plain(data: bytes) -> Message:
+    message = Message()
+    message.set_payload(data.decode("ascii", "surrogateescape"))
+    return message
+
+
 def _decoded(part: Message) -> bytes:
+    """The part's bytes without their transfer encoding, which is read more generously than the standard library does."""
+    encoding = str(part.get("content-transfer-encoding", "")).partition("(")[0].strip().strip("\"';").lower()
+    if encoding == "base64":
+        return _from_base64(part)
+    if encoding in _ENCODINGS and encoding != part.get("content-transfer-encoding"):
+        part.replace_header("content-transfer-encoding", encoding)
     try:
         data = part.get_payload(decode=True)
     except Exception:  # noqa: BLE001 - the transfer decoders raise on some broken input; the letters as written are better than none
         data = None
-    if isinstance(data, bytes):
-        return data
+    return data if isinstance(data, bytes) else _as_written(part)
+
+
+_ENCODINGS = frozenset(("quoted-printable", "x-uuencode", "uuencode", "uue", "x-uue"))
+_PURE_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*={0,2}\s*")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
+
+
+def _as_written(part: Message) -> bytes:
     payload = part.get_payload()
-    return payload.encode("utf-8", "surrogateescape") if isinstance(payload, str) else b""
+    if not isinstance(payload, str):
+        return b""
+    return payload.encode("ascii") if payload.isascii() else split_head(bytes_of(part))[1]  # it was decoded on the way
+
+
+def _from_base64(part: Message) -> bytes:
+    """Base64 with what fell into it; text that only says it is base64 stays text, and text behind the code is kept behind it."""
+    written = _as_written(part)
+    if _PURE_BASE64.fullmatch(written):
+        return _decode_base64(b"".join(written.split())) or b""
+    lines = written.splitlines()
+    beginning = [line.strip() for line in lines[:20]]
+    is_coded = any(len(line) >= 20 and b" " not in line and not _NOT_BASE64.search(line) for line in beginning)
+    if not is_coded and any(b" " in line or _NOT_BASE64.search(line) for line in beginning):
+        return (
+            written
+            if any(b" " in line for line in beginning)
+            else _decode_base64(_NOT_BASE64.sub(b"", written)) or written
+        )
+    coded = b"".join(line.strip() for line in lines if b" " not in line.strip())
+    behind = b"\n".join(line for line in lines if b" " in line.strip())
+    data = _decode_base64(_NOT_BASE64.sub(b"", coded))
+    if data is None:
+        return written
+    return data + (b"\n" + behind if behind and part.get_content_maintype() == "text" else b"")
+
+
+def _decode_base64(coded: bytes) -> bytes | None:
+    """To the padding, if any; a letter too many is left out, missing padding is added."""
+    end = coded.find(b"=")
+    coded = coded[:end] if end >= 0 and end * 2 > len(coded) else coded.replace(b"=", b"")
+    coded = coded[: len(coded) - (len(coded) % 4 == 1)]
+    try:
+        return base64.b64decode(coded + b"=" * (-len(coded) % 4))
+    except (binascii.Error, ValueError):
+        return None
 
 
 def bytes_of(part: Message) -> bytes:
@@ -187,15 +272,34 @@ def bytes_of(part: Message) -> bytes:
 
 
 def filename_of(part: Message) -> str:
-    if "content-disposition" not in part and "name" not in str(part.get("content-type", "")).lower():
+    """The name as a label: decoded, without path, without what cannot be seen."""
+    written = [
+        str(value) for field, value in part.raw_items() if field.lower() in ("content-disposition", "content-type")
+    ]
+    if not any("name" in value.lower() for value in written):
         return ""
-    try:
-        written = part.get_filename() or ""
-    except Exception:  # noqa: BLE001 - as above
-        written = ""
-    name = header_text(str(written)).replace("\\", "/").rpartition("/")[2]
-    return name.translate(DIRECTIONS).strip(". ")[:_LONGEST_NAME]
+    name = _name_by_hand(written)
+    if not name:
+        try:
+            name = str(part.get_filename() or "")
+        except Exception:  # noqa: BLE001 - RFC 2231 parameters break the standard library in many ways
+            name = ""
+    name = header_text(name).replace("\\", "/").rpartition("/")[2]
+    return " ".join(name.translate(UNSEEN).split()).strip(". ")[:_LONGEST_NAME]
 
 
-# Marks that turn the direction of writing: "gpj.exe" shown as "exe.jpg".
-DIRECTIONS = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"))
+_RAW_NAME = re.compile(r'\b(?:file)?name\s{0,3}=\s{0,3}(?:"([^"]{1,400})"|([^\s";]{1,400}))', re.IGNORECASE)
+_EXTENDED = re.compile(
+    r"\b(?:file)?name\*\s{0,3}=\s{0,3}\"?(?:([\w.:-]{0,40})'[^']{0,20}')?([^\";\s]{1,600})", re.IGNORECASE
+)
+
+
+def _name_by_hand(written: list[str]) -> str:
+    """What the standard library spoils: raw 8-bit letters, and extended names without or with a wrong character set."""
+    for value in written:
+        if match := _EXTENDED.search(value):
+            return decode(unquote_to_bytes(unescape(match.group(2))), match.group(1) or "")[0]
+    for value in written:
+        if not value.isascii() and (match := _RAW_NAME.search(unescape(value))):
+            return match.group(1) or match.group(2)
+    return ""
