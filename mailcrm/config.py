@@ -6,7 +6,9 @@ The file ``config.toml`` at the top of the project names every key with its defa
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -212,35 +214,111 @@ class Config(_Section):
 
 def load(path: Path) -> Config:
     """Read the file at ``path``; raises ConfigError listing every fault."""
+    return _without_fault(read(path))
+
+
+def from_mapping(data: Mapping[str, Any], base: Path) -> Config:
+    """Settings from already read TOML; raises ConfigError listing every fault."""
+    return _without_fault(_understood(data, base))
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The settings as far as they can be understood, every fault, and the keys that were left out for one."""
+
+    config: Config
+    faults: list[str]
+    left_out: frozenset[str] = frozenset()
+
+    def knows(self, *keys: str) -> bool:
+        """Whether all these keys or sections are as the file says."""
+        return not any(left.startswith(key) for key in keys for left in self.left_out)
+
+
+def read(path: Path) -> Understood:
+    """What can be understood of the file at ``path``; ConfigError if it is no TOML."""
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except OSError as e:
         raise ConfigError([f"{path} cannot be read: {e.strerror}"]) from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise ConfigError([f"{path} is not TOML: {e}"]) from e
-    return from_mapping(data, path.resolve().parent)
+    return _understood(data, path.resolve().parent)
 
 
-def from_mapping(data: Mapping[str, Any], base: Path) -> Config:
-    """Settings from already read TOML; raises ConfigError listing every fault."""
-    if "base" in data:
-        raise ConfigError(["base: unknown key"])
+def _without_fault(understood: Understood) -> Config:
+    if understood.faults:
+        raise ConfigError(understood.faults)
+    return understood.config
+
+
+def _understood(data: Mapping[str, Any], base: Path) -> Understood:
+    """Faulty keys are left out and the rest read again, so that a fault of one kind does not hide those of another."""
+    faults = ["base: unknown key"] if "base" in data else []
+    rest = {key: deepcopy(value) for key, value in data.items() if key != "base"}
+    config, errors = _tried(rest, base)
+    faults += [_fault(error) for error in errors]  # those of a later pass come from leaving out
+    left_out: frozenset[str] = frozenset()
+    while config is None:
+        places = [error["loc"] for error in errors]
+        if left_out.issuperset(map(_dotted, places)):
+            raise ConfigError(faults)
+        left_out |= set(map(_dotted, places))
+        rest = _without(rest, places)
+        config, errors = _tried(rest, base)
+    faults += [fault for fault in _cross_faults(config) if not any(key in fault for key in left_out)]
+    return Understood(config, faults, left_out)
+
+
+def _tried(data: Mapping[str, Any], base: Path) -> tuple[Config | None, list[dict[str, Any]]]:
     try:
-        config = Config.model_validate({**data, "base": base})
+        return Config.model_validate({**data, "base": base}), []
     except ValidationError as e:
-        raise ConfigError([_fault(dict(error)) for error in e.errors()]) from e
-    faults = _cross_faults(config)
-    if faults:
-        raise ConfigError(faults)
-    return config
+        return None, [dict(error) for error in e.errors()]
+
+
+_GONE = object()
+
+
+def _without(data: dict[str, Any], places: Sequence[tuple[int | str, ...]]) -> dict[str, Any]:
+    for place in places:
+        _leave_out(data, place)
+    kept: dict[str, Any] = _tidy(data)
+    return kept
+
+
+def _leave_out(data: Any, place: tuple[int | str, ...]) -> None:
+    """Take away what stands at the place; where a key is missing, what it is missing in."""
+    *way, last = place
+    holder = data
+    for part in way:
+        holder = holder[part]
+        if holder is _GONE:
+            return
+    if isinstance(holder, dict) and last not in holder:
+        _leave_out(data, tuple(way))
+    else:
+        holder[last] = _GONE
+
+
+def _tidy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _tidy(inner) for key, inner in value.items() if inner is not _GONE}
+    if isinstance(value, list):
+        return [_tidy(inner) for inner in value if inner is not _GONE]
+    return value
 
 
 def _fault(error: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    where = _dotted(error["loc"])
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown key"
     said = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {said} (got {error['input']!r})"
+
+
+def _dotted(place: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in place)
 
 
 def _cross_faults(config: Config) -> list[str]:

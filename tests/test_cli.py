@@ -124,6 +124,33 @@ def test_check_lists_every_fault_of_the_configuration_at_once(run: Run, tmp_path
     assert "nonsense: unknown key" in said
 
 
+def test_check_lists_faults_of_every_kind_in_one_pass(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        '[smtp]\nport = "x"\ntls_key = 5\n[relay]\nenvelope_sender = "fixed"\npassword_file = "nowhere"\n'
+        '[mail]\ndomains = ["crm.firma.test"]\nnotify_address = "notify@firma.test"\n'
+        '[[imap]]\nname = "a"\nhost = "h"\nuser = "u"\npassword_file = "nowhere"\n[[imap]]\nname = "a"\n'
+        '[[imap]]\nname = "a"\nhost = "h"\nuser = "u"\npassword_file = "nowhere"\n'
+    )
+    answered = run("check", config=path)
+    assert answered.returncode == 78
+    said = [line.removeprefix("mailcrm: ") for line in answered.stderr.decode().splitlines()]
+    for begin in (
+        "smtp.port: ",
+        "smtp.tls_key: ",
+        "imap.1.host: ",
+        "imap: the name 'a' is used twice",
+        "relay.fixed_sender: required",
+        "relay.password_file: the file",
+        "imap.a.password_file: the file",
+        "web.public_url: required",
+        "mail.notify_address: ",
+        "the database does not exist yet",
+    ):
+        assert [line for line in said if line.startswith(begin)], (begin, said)
+    assert not [line for line in said if "give both or neither" in line]  # what is wrong with it is said already
+
+
 def test_check_wants_a_public_url_and_a_database(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("")

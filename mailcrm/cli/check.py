@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailcrm.address import address_key
 from mailcrm.cli.main import Context
-from mailcrm.config import Config
+from mailcrm.config import Config, Understood, read
 from mailcrm.mail import ConfigError, Temporary
 from mailcrm.store.engine import Store
 from mailcrm.store.migrate import require_current
@@ -20,8 +20,11 @@ def check(context: Context) -> int:
 
     Lists every fault (exit status 78) and warns of unsafe choices (status 0). Writes nothing.
     """
-    config = context.config()
-    faults = [*configuration_faults(config), *_database_faults(config)]
+    understood = read(context.config_path)
+    config = understood.config
+    faults = [*understood.faults, *configuration_faults(understood)]
+    if understood.knows("storage", "mail"):
+        faults += _database_faults(config)
     for warning in warnings(config):
         click.echo(f"warning: {warning}")
     if faults:
@@ -30,12 +33,13 @@ def check(context: Context) -> int:
     return 0
 
 
-def configuration_faults(config: Config) -> list[str]:
+def configuration_faults(understood: Understood) -> list[str]:
     """Faults beyond those that reading the file finds."""
-    faults = []
-    if not config.web.public_url:
+    faults, config = [], understood.config
+    if not config.web.public_url and understood.knows("web.public_url"):
         faults.append("web.public_url: required, so that links in mails lead to the page")
-    if address_key(config.notify_address).rpartition("@")[2] not in config.mail.domains:
+    notify_domain = address_key(config.notify_address).rpartition("@")[2]
+    if notify_domain not in config.mail.domains and understood.knows("mail.domains", "mail.notify_address"):
         faults.append(
             f"mail.notify_address: {config.notify_address} is not at one of mail.domains; answers to it would be lost"
         )
