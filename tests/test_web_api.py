@@ -295,6 +295,15 @@ def test_the_number_of_a_dissolved_lead_shows_the_one_it_went_into(house: House,
     row = {"id": 77, "to_lead_id": lead_id, "at": START}
     house.desk.store.write(lambda session: session.execute(insert(moved_lead), [row]))
     assert alice.get("leads/77")["id"] == lead_id
+    assert alice.post("leads/77/notes", 201, text="Ask them twice.")["kind"] == "note"
+    planned = alice.post("leads/77/activities", 201, type="call", due_on="2026-06-01")
+    assert alice.post("leads/77/messages", 201, text="Here is our offer.")["kind"] == "email_out"
+    assert alice.post("leads/77/stage", stage="won")["id"] == lead_id
+    assert alice.post("leads/77/owner", owner=None)["id"] == lead_id
+    assert alice.patch("leads/77", title="Both")["title"] == "Both"
+    assert {"note", "email_out"} <= {item["kind"] for item in alice.get("leads/77/messages")["items"]}
+    assert [item["id"] for item in alice.get("leads/77/activities")["items"]] == [planned["id"]]
+    assert alice.get("inbound?lead_id=77") == alice.get(f"inbound?lead_id={lead_id}")
 
 
 # --- chatter ------------------------------------------------------------------------------------------------------------

@@ -380,6 +380,15 @@ def test_the_number_of_a_dissolved_lead_leads_on(site: Website) -> None:
 
 
 @on_both
+def test_what_is_typed_on_a_page_whose_lead_was_dissolved_lands_on_the_other_lead(site: Website) -> None:
+    site.write(lambda s: s.execute(tables.moved_lead.insert().values(id=901, to_lead_id=site.ids["lead"], at=NOW)))
+    alice = site.client()
+    assert alice.post("/leads/901/notes", text="Ask them twice.").status_code == 303
+    assert "Ask them twice." in alice.get(f"/leads/{site.ids['lead']}")
+    assert site.client("clara").post("/leads/901/notes", text="x").status_code == 404
+
+
+@on_both
 def test_a_lead_is_made_by_hand_for_a_known_or_a_new_customer(site: Website) -> None:
     alice = site.client()
     assert "Carol Virtanen" in alice.get(f"/leads/new?partner={site.ids['carol']}")

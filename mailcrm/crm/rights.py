@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, true
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true
 
 from mailcrm.crm.done import NotFound, Refused
 from mailcrm.store.engine import Session
-from mailcrm.store.tables import follower, lead, mention, partner, user, user_address
+from mailcrm.store.tables import follower, lead, mention, moved_lead, partner, user, user_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,19 @@ def visible_partners(actor: Actor) -> ColumnElement[bool]:
     return exists().where(of_it, visible_leads(actor))
 
 
-def require_lead(session: Session, actor: Actor, lead_id: int) -> None:
-    """NotFound unless the lead exists and the actor may see it."""
-    asked = select(lead.c.id).where(lead.c.id == lead_id, visible_leads(actor))
-    if session.execute(asked).first() is None:
+def require_lead(session: Session, actor: Actor, lead_id: int) -> int:
+    """The lead's number; for one that was dissolved into another, that one's. NotFound unless the actor may see it."""
+    asked = select(lead.c.id).where(lead.c.id == present_id(lead_id), visible_leads(actor))
+    found = session.execute(asked).scalar()
+    if found is None:
         raise NotFound("There is no lead %(id)s.", id=lead_id)
+    return int(found)
+
+
+def present_id(lead_id: int) -> ColumnElement[int]:
+    """Where the lead with this number is now, as a column: a number stays good when its lead was dissolved into another."""
+    moved_to = select(moved_lead.c.to_lead_id).where(moved_lead.c.id == lead_id).scalar_subquery()
+    return func.coalesce(moved_to, lead_id)
 
 
 def primary_address(user_id: ColumnElement[Any]) -> ColumnElement[str]:

@@ -202,14 +202,17 @@ class Visit:
     def perform(self, verb: Callable[[Session, datetime], Done]) -> int:
         return self.desk.perform(verb)
 
-    def perform_on_lead(self, lead_id: int, right: Right, verb: Callable[[Session, datetime], Done]) -> int:
-        """A verb on a lead the viewer may see, in one transaction with the question whether they may."""
+    def perform_on_lead(self, lead_id: int, right: Right, verb: Callable[[Session, int, datetime], Done]) -> int:
+        """A verb on a lead the viewer may see, in one transaction with the question whether they may.
+
+        It is given the lead's number as it is now: the lead may have been dissolved into another while its page was open.
+        """
         actor = self.me.actor
 
         def checked(session: Session, now: datetime) -> Done:
-            require_lead(session, actor, lead_id)
+            present_id = require_lead(session, actor, lead_id)
             require(actor, right)
-            return verb(session, now)
+            return verb(session, present_id, now)
 
         return self.desk.perform(checked)
 

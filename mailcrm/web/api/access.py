@@ -1,6 +1,6 @@
 """One call of the API: whose key it carries, and how it reads and acts.
 
-A route reads with ``with caller.reading() as (session, who)`` and acts with ``caller.perform(right, verb, lead_id)``. Both look the
+A route reads with ``with caller.reading() as (session, who)`` and acts with ``caller.perform(right, verb)``. Both look the
 key up in the same transaction in which they work, so that a revoked key ends at once.
 """
 
@@ -46,10 +46,8 @@ class Caller:
         if use.is_unnoted:
             self.desk.store.write(lambda session: note_use(session, self.key, self.desk.now()))
 
-    def perform(
-        self, right: Right, verb: Callable[[Session, Actor, datetime], Done], lead_id: int | None = None
-    ) -> int:
-        """Run a verb as the user of the key; strangers never reach the writer. With ``lead_id``: on a lead they may see."""
+    def perform(self, right: Right, verb: Callable[[Session, Actor, datetime], Done]) -> int:
+        """Run a verb as the user of the key; strangers never reach the writer."""
         with self.reading(right):
             pass
 
@@ -58,11 +56,17 @@ class Caller:
             if use is None:
                 raise Unknown("A valid API key is needed: Authorization: Bearer KEY.")
             require(use.actor, right)
-            if lead_id is not None:
-                require_lead(session, use.actor, lead_id)
             return verb(session, use.actor, now)
 
         return self.desk.perform(checked)
+
+    def perform_on_lead(self, right: Right, lead_id: int, verb: Callable[[Session, int, Actor, datetime], Done]) -> int:
+        """Run a verb on a lead that the user may see; it is given the number of the lead as it is now."""
+
+        def on_lead(session: Session, who: Actor, now: datetime) -> Done:
+            return verb(session, require_lead(session, who, lead_id), who, now)
+
+        return self.perform(right, on_lead)
 
 
 async def _caller(

@@ -19,7 +19,7 @@ class MessageFilter(Paging):
 
 
 def read_messages(session: Session, who: Actor, lead_id: int, asked: MessageFilter) -> Page[MessageOut]:
-    require_lead(session, who, lead_id)
+    lead_id = require_lead(session, who, lead_id)
     statement = _statement().where(message.c.lead_id == lead_id)
     if asked.kind is not None:
         statement = statement.where(message.c.kind == asked.kind)

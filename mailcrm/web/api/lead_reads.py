@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, or_, sel
 
 from mailcrm.address import address_key
 from mailcrm.crm.done import NotFound
-from mailcrm.crm.rights import Actor, primary_address, visible_leads
+from mailcrm.crm.rights import Actor, present_id, primary_address, visible_leads
 from mailcrm.store.engine import Session
-from mailcrm.store.tables import activity, lead, lead_tag, moved_lead, partner, partner_address, stage, tag, team, user
+from mailcrm.store.tables import activity, lead, lead_tag, partner, partner_address, stage, tag, team, user
 from mailcrm.web.api.named import stages_named, team_named, user_named
 from mailcrm.web.api.paging import Id, Page, Paging, Word, page_of
 from mailcrm.web.api.shapes import LeadOut, LeadPartner, NextActivity, Person, StageOut
@@ -43,8 +43,7 @@ def read_leads(session: Session, who: Actor, asked: LeadFilter) -> Page[LeadOut]
 
 def read_lead(session: Session, who: Actor, lead_id: int) -> LeadOut:
     """One lead; the number of one that was dissolved into another shows the other."""
-    moved_to = select(moved_lead.c.to_lead_id).where(moved_lead.c.id == lead_id).scalar_subquery()
-    statement = _statement(who.locale).where(visible_leads(who), lead.c.id == func.coalesce(moved_to, lead_id))
+    statement = _statement(who.locale).where(visible_leads(who), lead.c.id == present_id(lead_id))
     shaped = _shaped(session, session.execute(statement).mappings().all())
     if not shaped:
         raise NotFound("There is no lead %(id)s.", id=lead_id)

@@ -68,13 +68,13 @@ def change_lead(caller: Calling, lead_id: LeadId, body: LeadChange) -> LeadOut:
     changes = body.model_dump(exclude_unset=True)
     tags = changes.pop("tags", None)
 
-    def verb(session: Session, who: Actor, now: datetime) -> Done:
+    def verb(session: Session, lead_id: int, who: Actor, now: datetime) -> Done:
         _name_team(session, changes)
         if tags is not None:
             leads.set_tags(session, lead_id, tags, who.id, now)
         return leads.set_fields(session, lead_id, changes, who.id, now)
 
-    caller.perform(Right.CHANGE_LEADS, verb, lead_id)
+    caller.perform_on_lead(Right.CHANGE_LEADS, lead_id, verb)
     return _read_back(caller, lead_id)
 
 
@@ -88,11 +88,11 @@ def _name_team(session: Session, changes: dict[str, Any]) -> None:
 def move_lead(caller: Calling, lead_id: LeadId, body: StageIn) -> LeadOut:
     """Move the card to another stage."""
 
-    def verb(session: Session, who: Actor, now: datetime) -> Done:
+    def verb(session: Session, lead_id: int, who: Actor, now: datetime) -> Done:
         to = stage_named(session, body.stage)
         return leads.move_to_stage(session, lead_id, to, who.id, now, reason=body.reason, hold_until=body.hold_until)
 
-    caller.perform(Right.CHANGE_LEADS, verb, lead_id)
+    caller.perform_on_lead(Right.CHANGE_LEADS, lead_id, verb)
     return _read_back(caller, lead_id)
 
 
@@ -100,11 +100,11 @@ def move_lead(caller: Calling, lead_id: LeadId, body: StageIn) -> LeadOut:
 def give_lead(caller: Calling, lead_id: LeadId, body: OwnerIn) -> LeadOut:
     """Give the lead to a user, or with null to nobody."""
 
-    def verb(session: Session, who: Actor, now: datetime) -> Done:
+    def verb(session: Session, lead_id: int, who: Actor, now: datetime) -> Done:
         to = None if body.owner is None else user_named(session, body.owner)
         return leads.assign(session, lead_id, to, who.id, now)
 
-    caller.perform(Right.CHANGE_LEADS, verb, lead_id)
+    caller.perform_on_lead(Right.CHANGE_LEADS, lead_id, verb)
     return _read_back(caller, lead_id)
 
 
@@ -127,20 +127,20 @@ def list_messages(caller: Calling, lead_id: LeadId, asked: Annotated[MessageFilt
 def write_message(caller: Calling, lead_id: LeadId, body: MessageIn) -> MessageOut:
     """A mail to the customer."""
 
-    def verb(session: Session, who: Actor, now: datetime) -> Done:
+    def verb(session: Session, lead_id: int, who: Actor, now: datetime) -> Done:
         return writing.write_to_customer(session, lead_id, body.text, who.id, now, is_insisted=body.anyway)
 
-    return _read_entry(caller, caller.perform(Right.CHANGE_LEADS, verb, lead_id))
+    return _read_entry(caller, caller.perform_on_lead(Right.CHANGE_LEADS, lead_id, verb))
 
 
 @router.post("/{lead_id}/notes", status_code=201, dependencies=_strict)
 def write_note(caller: Calling, lead_id: LeadId, body: TextIn) -> MessageOut:
     """An internal note; ``@name`` in it mentions a user."""
 
-    def verb(session: Session, who: Actor, now: datetime) -> Done:
+    def verb(session: Session, lead_id: int, who: Actor, now: datetime) -> Done:
         return writing.write_note(session, lead_id, body.text, who.id, now)
 
-    return _read_entry(caller, caller.perform(Right.WRITE_NOTES, verb, lead_id))
+    return _read_entry(caller, caller.perform_on_lead(Right.WRITE_NOTES, lead_id, verb))
 
 
 def _read_entry(caller: Caller, message_id: int) -> MessageOut:
@@ -162,11 +162,11 @@ def list_activities(caller: Calling, lead_id: LeadId, asked: Annotated[ActivityF
 def schedule_activity(caller: Calling, lead_id: LeadId, body: ActivityIn) -> ActivityOut:
     """Plan a next step."""
 
-    def verb(session: Session, who: Actor, now: datetime) -> Done:
+    def verb(session: Session, lead_id: int, who: Actor, now: datetime) -> Done:
         user_id = None if body.user is None else user_named(session, body.user)
         new = activities.NewActivity(body.type, body.due_on, body.summary, body.due_at, user_id)
         return activities.schedule(session, lead_id, new, who.id, now)
 
-    activity_id = caller.perform(Right.CHANGE_LEADS, verb, lead_id)
+    activity_id = caller.perform_on_lead(Right.CHANGE_LEADS, lead_id, verb)
     with caller.reading() as (session, who):
         return read_activity(session, who, activity_id)

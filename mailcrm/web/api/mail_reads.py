@@ -4,6 +4,7 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy import ColumnElement, exists, select
 
 from mailcrm.address import address_key
+from mailcrm.crm.rights import present_id
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import inbound, outbox, outbox_recipient
 from mailcrm.web.api.chatter_reads import read_recipients
@@ -35,8 +36,10 @@ def read_inbound(session: Session, asked: InboundFilter) -> Page[InboundOut]:
 
 
 def _inbound_conditions(asked: InboundFilter) -> list[ColumnElement[bool]]:
-    equal = {name: getattr(asked, name) for name in ("state", "lead_id", "route", "verdict", "reason")}
+    equal = {name: getattr(asked, name) for name in ("state", "route", "verdict", "reason")}
     found = [inbound.c[name] == value for name, value in equal.items() if value is not None]
+    if asked.lead_id is not None:
+        found.append(inbound.c.lead_id == present_id(asked.lead_id))
     if asked.message_id is not None:
         found.append(inbound.c.message_id == _bare(asked.message_id))
     if asked.from_ is not None:
@@ -70,8 +73,10 @@ def read_outbox(session: Session, asked: OutboxFilter) -> Page[OutboxOut]:
 
 
 def _outbox_conditions(asked: OutboxFilter) -> list[ColumnElement[bool]]:
-    equal = {name: getattr(asked, name) for name in ("state", "kind", "lead_id")}
+    equal = {name: getattr(asked, name) for name in ("state", "kind")}
     found = [outbox.c[name] == value for name, value in equal.items() if value is not None]
+    if asked.lead_id is not None:
+        found.append(outbox.c.lead_id == present_id(asked.lead_id))
     if asked.message_id is not None:
         found.append(outbox.c.message_id == _bare(asked.message_id))
     if asked.to is not None:

@@ -131,7 +131,7 @@ def read_activities(
 ) -> Page[ActivityOut]:
     """Activities on leads the actor may see, by due date: one statement."""
     if lead_id is not None:
-        require_lead(session, who, lead_id)
+        lead_id = require_lead(session, who, lead_id)
     statement = _activity_statement().where(visible_leads(who), *_activity_conditions(session, asked))
     if lead_id is not None:
         statement = statement.where(activity.c.lead_id == lead_id)

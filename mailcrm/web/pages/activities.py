@@ -39,7 +39,9 @@ def schedule(visit: Visit) -> Response:
             visit.text("type"), due_on, visit.text("summary"), user_id=typed.whole_number(visit.text("user_id"))
         )
         visit.perform_on_lead(
-            lead_id, Right.CHANGE_LEADS, lambda session, now: activities.schedule(session, lead_id, new, by, now)
+            lead_id,
+            Right.CHANGE_LEADS,
+            lambda session, lead_id, now: activities.schedule(session, lead_id, new, by, now),
         )
     except (NotFound, Forbidden):
         raise

@@ -17,7 +17,7 @@ def write_message(visit: Visit) -> Response:
     lead_id, by, text = visit.number("id"), visit.me.id, visit.text("text")
     insists = visit.text("anyway") == "yes"
 
-    def verb(session: Session, now: datetime) -> Done:
+    def verb(session: Session, lead_id: int, now: datetime) -> Done:
         return writing.write_to_customer(session, lead_id, text, by, now, is_insisted=insists)
 
     try:
@@ -33,7 +33,9 @@ def write_note(visit: Visit) -> Response:
     lead_id, by, text = visit.number("id"), visit.me.id, visit.text("text")
     try:
         row_id = visit.perform_on_lead(
-            lead_id, Right.WRITE_NOTES, lambda session, now: writing.write_note(session, lead_id, text, by, now)
+            lead_id,
+            Right.WRITE_NOTES,
+            lambda session, lead_id, now: writing.write_note(session, lead_id, text, by, now),
         )
     except (NotFound, Forbidden):
         raise
@@ -58,7 +60,7 @@ def read_mentions(visit: Visit) -> Response:
     """Mark the viewer's own mentions on this lead as read."""
     lead_id, me = visit.number("id"), visit.me.id
 
-    def verb(session: Session, now: datetime) -> Done:
+    def verb(session: Session, lead_id: int, now: datetime) -> Done:
         chatter.read_mentions(session, lead_id, me, now)
         return Done(lead_id)
 

@@ -56,7 +56,7 @@ def set_fields(visit: Visit) -> Response:
     try:
         changes, tags = _changes(visit), typed.names(visit.text("tags"))
 
-        def verb(session: Session, now: datetime) -> Done:
+        def verb(session: Session, lead_id: int, now: datetime) -> Done:
             done = leads.set_fields(session, lead_id, changes, by, now)
             return Done(lead_id, (*done.events, *leads.set_tags(session, lead_id, tags, by, now).events))
 
@@ -92,7 +92,7 @@ def move(visit: Visit) -> Response:
         stage_id = typed.whole_number(visit.text("stage_id")) or 0
         reason, until = visit.text("reason").strip()[:300], typed.day(visit.text("hold_until"))
 
-        def verb(session: Session, now: datetime) -> Done:
+        def verb(session: Session, lead_id: int, now: datetime) -> Done:
             to = next((stage for stage in all_stages(session) if stage.id == stage_id), None)
             if to is not None and to.kind == "lost" and not reason:
                 raise Refused("Say why it was lost.")
@@ -129,7 +129,7 @@ def assign(visit: Visit) -> Response:
     try:
         owner_id = typed.whole_number(visit.text("owner_id"))
         visit.perform_on_lead(
-            lead_id, Right.CHANGE_LEADS, lambda session, now: leads.assign(session, lead_id, owner_id, by, now)
+            lead_id, Right.CHANGE_LEADS, lambda session, lead_id, now: leads.assign(session, lead_id, owner_id, by, now)
         )
     except (NotFound, Forbidden):
         raise
@@ -144,7 +144,7 @@ def confirm_person(visit: Visit) -> Response:
     visit.perform_on_lead(
         lead_id,
         Right.CHANGE_LEADS,
-        lambda session, now: participants.confirm(session, lead_id, participant_id, by, now),
+        lambda session, lead_id, now: participants.confirm(session, lead_id, participant_id, by, now),
     )
     return visit.to(f"/leads/{lead_id}", "saved", "people")
 
@@ -153,5 +153,5 @@ def set_following(visit: Visit) -> Response:
     """Follow, or stop."""
     lead_id, me = visit.number("id"), visit.me.id
     verb = leads.follow if visit.text("follow") == "yes" else leads.unfollow
-    visit.perform_on_lead(lead_id, Right.WRITE_NOTES, lambda session, now: verb(session, lead_id, me, now))
+    visit.perform_on_lead(lead_id, Right.WRITE_NOTES, lambda session, lead_id, now: verb(session, lead_id, me, now))
     return visit.to(f"/leads/{lead_id}", "saved")
