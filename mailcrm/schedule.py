@@ -7,12 +7,15 @@ job runs once, not once for every tick that was missed.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from mailcrm.store.faults import in_a_line, is_away
 
 log = logging.getLogger(__name__)
+
+_FIRST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,16 @@ class Job:
 
 
 def start(jobs: tuple[Job, ...]) -> BackgroundScheduler:
-    """Start ticking; ``shutdown()`` on what is returned ends it after the running jobs."""
+    """Start ticking; ``shutdown()`` on what is returned ends it after the running jobs.
+
+    Each job runs for the first time within a minute: a daemon that is started anew every few hours does its daily work too.
+    """
     scheduler = BackgroundScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for job in jobs:
-        scheduler.add_job(_guarded(job), "interval", seconds=job.seconds, id=job.name)
+        first_at = datetime.now(UTC) + timedelta(seconds=min(job.seconds, _FIRST_SECONDS))
+        scheduler.add_job(_guarded(job), "interval", seconds=job.seconds, id=job.name, next_run_time=first_at)
     scheduler.start()
     return scheduler
 
