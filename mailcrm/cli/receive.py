@@ -1,14 +1,18 @@
 """``receive``: one mail on standard input, for an MTA's pipe. Writes to the spool only; works while the daemon runs or not."""
 
+import logging
 import sys
 
 import click
 
 from mailcrm.address import address_key
 from mailcrm.cli.main import Context
+from mailcrm.config import Config
 from mailcrm.ingest.spool import Spool
 from mailcrm.mail import ConfigError, Door, Envelope, Permanent, Temporary
 from mailcrm.process import process_name, utc_now
+
+log = logging.getLogger(__name__)
 
 _EX_TEMPFAIL = 75
 
@@ -30,6 +34,19 @@ def receive(context: Context, mail_from: str, rcpt_to: tuple[str, ...]) -> int:
         for fault in e.faults:
             click.echo(f"mailcrm: {fault}", err=True)
         return _EX_TEMPFAIL
+    try:
+        spool_id = _spooled(config, mail_from, rcpt_to)
+    except (Permanent, Temporary):
+        raise
+    except Exception:  # a fault of ours, or of the disk: an MTA bounces the mail on any other status
+        log.exception("the mail was not taken")
+        return _EX_TEMPFAIL
+    click.echo(spool_id)
+    return 0
+
+
+def _spooled(config: Config, mail_from: str, rcpt_to: tuple[str, ...]) -> str:
+    """The id of the mail on standard input, durable in the spool; Permanent if it can never be taken."""
     sender = mail_from.strip().strip("<>")
     recipients = tuple(address.strip().strip("<>") for address in rcpt_to)
     strangers = [a for a in recipients if address_key(a).rpartition("@")[2] not in config.mail.domains]
@@ -44,10 +61,8 @@ def receive(context: Context, mail_from: str, rcpt_to: tuple[str, ...]) -> int:
     try:
         spool = Spool(config.data_dir / "spool", process_name(), utc_now)
         try:
-            spool_id = spool.put(Envelope(sender, recipients, utc_now(), Door.PIPE), raw)
+            return spool.put(Envelope(sender, recipients, utc_now(), Door.PIPE), raw)
         finally:
             spool.close()
     except OSError as e:
         raise Temporary(f"the spool cannot be written: {e.strerror}") from e
-    click.echo(spool_id)
-    return 0
