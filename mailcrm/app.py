@@ -513,6 +513,7 @@ def imap_settings(config: Config) -> tuple[ImapSettings, ...]:
             password=config.path(account.password_file).read_text("utf-8").strip(),
             port=account.port,
             security=account.tls,
+            ca_file=str(config.path(account.ca_file)) if account.ca_file else "",
             folder=account.folder,
             move_to=account.move_to,
             recipient_headers=tuple(account.envelope_headers),

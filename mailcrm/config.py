@@ -97,6 +97,7 @@ class Imap(_Section):
     host: str
     port: Port = 993
     tls: Literal["tls", "starttls", "none"] = "tls"
+    ca_file: str = ""
     user: str
     password_file: str
     folder: str = "INBOX"
@@ -110,6 +111,7 @@ class Relay(_Section):
     host: str = "127.0.0.1"
     port: Port = 25
     tls: Literal["none", "starttls", "tls"] = "none"
+    ca_file: str = ""
     user: str = ""
     password_file: str = ""
     timeout_seconds: Count = 60
@@ -331,14 +333,15 @@ def _cross_faults(config: Config) -> list[str]:
         faults.append("web.public_url: must begin with http:// or https://")
     names = [account.name for account in config.imap]
     faults.extend(f"imap: the name {name!r} is used twice" for name in sorted({n for n in names if names.count(n) > 1}))
-    for key, value in _secret_files(config).items():
+    for key, value in _named_files(config).items():
         if value and not config.path(value).is_file():
             faults.append(f"{key}: the file {config.path(value)} cannot be read")
     return faults
 
 
-def _secret_files(config: Config) -> dict[str, str]:
-    files = {"relay.password_file": config.relay.password_file}
+def _named_files(config: Config) -> dict[str, str]:
+    files = {"relay.password_file": config.relay.password_file, "relay.ca_file": config.relay.ca_file}
     files |= {f"imap.{account.name}.password_file": account.password_file for account in config.imap}
+    files |= {f"imap.{account.name}.ca_file": account.ca_file for account in config.imap}
     files |= {"smtp.tls_certificate": config.smtp.tls_certificate, "smtp.tls_key": config.smtp.tls_key}
     return files

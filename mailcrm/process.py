@@ -57,7 +57,7 @@ def name_file(path: Path) -> Iterator[str | None]:
 
 def quiet_noise() -> None:
     """Libraries that log what a stranger's mail holds, or every tick, say only what matters."""
-    for name in ("apscheduler", "mail.log", "uvicorn", "asyncio", "alembic"):
+    for name in ("apscheduler", "mail.log", "uvicorn", "asyncio", "alembic", "imapclient"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("mailparser", "flufl.bounce"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

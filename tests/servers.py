@@ -153,6 +153,14 @@ def _server_folder(name: str, *, owner: str | None = None) -> Iterator[Path]:
             subprocess.run(_as_root("rm", "-rf", str(folder)), check=True)
 
 
+def make_certificate(path: Path) -> None:
+    """A self-made certificate for 127.0.0.1 and its key, in one PEM file."""
+    command = [program("openssl", package="openssl"), "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", "-", "-out", "-"]
+    made = subprocess.run([*command, *key, "-addext", f"subjectAltName=IP:{LOOPBACK}"], check=True, capture_output=True)
+    path.write_bytes(made.stdout)
+
+
 # PostgreSQL
 
 
@@ -245,7 +253,9 @@ state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{folder}/certificate.pem
+ssl_key = <{folder}/certificate.pem
 disable_plaintext_auth = no
 default_internal_user = {internal_user}
 default_internal_group = {internal_group}
@@ -272,7 +282,8 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
+    ssl = yes
   }}
 }}
 service anvil {{
@@ -311,6 +322,9 @@ class Dovecot:
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
+        self.tls_port = free_port()
+        self.certificate = folder / "certificate.pem"
+        make_certificate(self.certificate)
         self._folder = folder
         self._conf = folder / "dovecot.conf"
         self._made_count = 0
@@ -332,6 +346,7 @@ class Dovecot:
             _DOVECOT_CONF.format(
                 folder=self._folder,
                 port=self.port,
+                tls_port=self.tls_port,
                 password=self.password,
                 internal_user="dovecot" if is_root else _me(),
                 internal_group="dovecot" if is_root else grp.getgrgid(os.getegid()).gr_name,

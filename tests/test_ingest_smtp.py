@@ -37,7 +37,7 @@ from mailcrm.ingest.admission import (
 from mailcrm.ingest.data import SmtpReader, Unstuffer
 from mailcrm.ingest.smtp import Connections, SmtpSettings, start_smtp
 from mailcrm.ingest.spool import Spool, SpoolEntry
-from tests.servers import LOOPBACK, free_port, program, wait_until
+from tests.servers import LOOPBACK, free_port, make_certificate, wait_until
 from tests.smtp_peer import smtp_send
 
 CAROL = "carol@firma.test"
@@ -737,30 +737,7 @@ def test_after_a_kill_at_any_point_either_nobody_read_250_or_the_mail_is_there(
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls") / "both.pem"
-    openssl = program("openssl", package="openssl")
-    command = [
-        openssl,
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    subprocess.run(
-        [*command, "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", path],
-        check=True,
-        capture_output=True,
-    )
-    both = subprocess.run(
-        [*command, "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "-", "-out", "-"],
-        check=True,
-        capture_output=True,
-    )
-    path.write_bytes(both.stdout)
+    make_certificate(path)
     return path
 
 

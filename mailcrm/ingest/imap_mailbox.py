@@ -208,7 +208,8 @@ def _connect(settings: ImapSettings) -> IMAPClient:
         if settings.security == "starttls":
             client.starttls(context)
     except BaseException:
-        client.shutdown()
+        with suppress(OSError):  # a failed handshake has closed the socket; its own error is the one to tell
+            client.shutdown()
         raise
     return client
 

@@ -74,7 +74,9 @@ def relay_settings(config: Config) -> RelaySettings:
     """The relay as configured; its password is read from the file now."""
     r = config.relay
     password = config.path(r.password_file).read_text("utf-8").strip() if r.password_file else ""
-    return RelaySettings(r.host, r.port, r.tls, r.user, password, r.timeout_seconds, config.mail.domains[0])
+    authority = str(config.path(r.ca_file)) if r.ca_file else ""
+    hello = config.mail.domains[0]
+    return RelaySettings(r.host, r.port, r.tls, r.user, password, r.timeout_seconds, hello, authority)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class RelaySettings:
     password: str = ""
     timeout: float = 60
     hello: str = ""
+    ca_file: str = ""  # for a certificate of your own authority
 
 
 class SmtpRelay:
@@ -92,13 +93,13 @@ class SmtpRelay:
         hello = s.hello or None
         if s.tls == "tls":
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                s.host, s.port, hello, timeout=s.timeout, context=ssl.create_default_context()
+                s.host, s.port, hello, timeout=s.timeout, context=_trusting(s.ca_file)
             )
         else:
             smtp = smtplib.SMTP(s.host, s.port, hello, timeout=s.timeout)
         try:
             if s.tls == "starttls":
-                smtp.starttls(context=ssl.create_default_context())
+                smtp.starttls(context=_trusting(s.ca_file))
             smtp.ehlo_or_helo_if_needed()
             if s.user:
                 smtp.login(s.user, s.password)
@@ -106,6 +107,10 @@ class SmtpRelay:
             smtp.close()
             raise
         return smtp
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file or None)
 
 
 def _transact(smtp: smtplib.SMTP, mail_from: str, rcpt_to: Sequence[str], raw: bytes) -> dict[str, Answer]:

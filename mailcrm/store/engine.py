@@ -36,7 +36,7 @@ def connection_limits(url: str | URL) -> dict[str, int]:
     """How long libpq waits for a PostgreSQL server to connect (s), and for one that became silent (ms, s)."""
     if make_url(url).get_backend_name() != "postgresql":
         return {}
-    return {"connect_timeout": 10, "tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10}
+    return {"connect_timeout": 30, "tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10}
 
 
 _MEMORY = "mailcrm.memory"
