@@ -12,15 +12,16 @@ import re
 REPLY_PREFIXES = frozenset(
     "re vs sv aw antw antwort odp res rif r rép rép. rp re. vá ynt yanıt cevap απ απάντηση σχετ hа на ha отв ответ "
     "ответы "
-    "回复 答复 回覆 答覆 返信 回信 답장 회신 رد השב תשובה atb bls balas trả_lời vastaus svar sc rsp tzt ats".split()
+    "回复 答复 回覆 答覆 返信 回信 답장 회신 رد השב תשובה atb bls balas trả_lời vastaus svar sc rsp tzt ats vast".split()
 )
 FORWARD_PREFIXES = frozenset(
     "fwd fw fwd. vl vb wg tr rv enc i pd πρθ προωθ προωθημένο továbbítás tov doorst doorgest ilt ileti пер пересл "
     "переслано "
     "转发 轉寄 轉發 転送 전달 fs vs.vl välitetty edelleenlähetetty videresendt vid tovább przek prosl redirigida "
     "inoltra "
+    "vidaresänd videresend välitys välitä edasi přep přepos preposl "
     "encaminhado encaminhada i̇lt i̇leti reenviado yl edast vidarebefordrat weitergeleitet weiterl".split()
-) | {"إعادة توجيه", "הועבר"}
+) | {"إعادة توجيه", "הועבר", "podaj dalej"}
 
 # One prefix at the start: a word, perhaps a counter ("Re[2]:", "RE(3):", "Re^2:", "Re*2:", "Re2:"), a colon of either
 # width.

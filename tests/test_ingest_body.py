@@ -62,6 +62,8 @@ def test_rarer_heads_of_quoted_mails(text: str) -> None:
     [
         "From: Bristol\nTo: Helsinki\nDate: 4.3.2024\n\nIs that right?",
         "The log says:\nOn 2024-03-04 14:05 the service wrote:\nERROR 500\n\nCan you help?",
+        "Hi,\n\nAs you wrote on 4.3.2024:\n\nthe price is 100",
+        "Hi,\n\nOn 4.3.2024 you wrote:\n\nthe price is 100",
         "Lähettäjä: Varasto Oy\nVastaanottaja: Kauppa Ky\nPäivämäärä: 4.3.2024\nLavoja: 3",
     ],
 )

@@ -1,5 +1,7 @@
 """Forwarded mails: what is a level of a forward and what is not."""
 
+import pytest
+
 from mailcrm.ingest.forward import forwarded, is_unknown_prefix, mailboxes, names_forward
 from mailcrm.mail import Address, Forwarded
 
@@ -65,6 +67,26 @@ def test_a_prefix_of_no_list_is_known_by_the_forwarded_subject() -> None:
     assert is_unknown_prefix("Eteenpäin: Näytteet", levels)
     assert not is_unknown_prefix("Näytteet", levels)
     assert not is_unknown_prefix("Näytteet", ())
+
+
+def test_labels_without_colons_are_read_below_a_separator() -> None:
+    text = '------ Forwarded Message ------\nFrom "Carol" <carol@x.example>\nTo b@x.example\nDate 4/3/2024\nSubject Hi\n\nBody'
+    (level,) = forwarded(text)
+    assert level.from_ == Address("Carol", "carol@x.example")
+    assert (level.subject, level.body) == ("Hi", "Body")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_forward"),
+    [
+        ("----- Message transmis -----", True),
+        ("-------- Перенаправленное сообщение --------", True),
+        ("----- Weitergeleitet von Max/Firma am 04.03.2024 15:00 -----", True),
+        ("-----Alkup. viesti-----", False),
+    ],
+)
+def test_words_between_dashes_are_told_by_their_stems(line: str, is_forward: bool) -> None:
+    assert bool(forwarded(f"{line}\n\n{BLOCK}")) is is_forward
 
 
 def test_a_forward_that_does_not_say_whose_mail_it_was() -> None:

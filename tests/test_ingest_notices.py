@@ -80,6 +80,12 @@ def test_a_person_who_asks_for_secrecy_is_heard(words: str) -> None:
     assert new_text(segments(f"Hei,\n\n{words}\n\nCarol", is_reply=True)) == f"Hei,\n\n{words}\n\nCarol"
 
 
+def test_a_privacy_notice_is_footer_below_a_card_only() -> None:
+    notice = "Läs mer om hur vi behandlar personuppgifter på www.kunden.example/gdpr"
+    assert new_text(segments(f"Ok!\n\nMvh\nKarin\n08-123 45 67\n\n{notice}", is_reply=True)) == "Ok!\n\nMvh\nKarin"
+    assert new_text(segments(f"Hej!\n\n{notice}", is_reply=True)) == f"Hej!\n\n{notice}"
+
+
 def test_a_mail_that_is_nothing_but_a_disclaimer_shows() -> None:
     text = "This e-mail is confidential. If you are not the intended recipient, delete it."
     assert new_text(segments(text, is_reply=True)) == text

@@ -9,7 +9,17 @@ from mailcrm.ingest.headerblock import bare
 from mailcrm.ingest.phrases import OPENERS, WROTE
 
 _TIME = re.compile(r"\d{1,2}[:.h]\d{2}|(?:19|20)\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2}|\d\s?(?:am|pm)\b", re.IGNORECASE)
-_CLOCK = re.compile(r"\d{1,2}[:.]\d{2}")
+_CLOCK = re.compile(r"(?<![\d.])\d{1,2}[:.]\d{2}(?![\d.])")
+_TO_THE_READER = (
+    "you wrote",
+    "you said",
+    "kirjoitit",
+    "skrev du",
+    "du skrev",
+    "schrieben sie",
+    "schriebst du",
+    "avez écrit",
+)
 _MOST_WRAPPED = 4
 _LONGEST = 400
 _ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
@@ -104,6 +114,8 @@ def is_certain(lines: list[str], start: int, end: int) -> bool:
     text = bare(" ".join(lines[start:end]))
     if "@" in text:
         return True
+    if any(words in text.casefold() for words in _TO_THE_READER):
+        return False
     return (_CLOCK.search(text) is not None or _opens(text)) and (start == 0 or not lines[start - 1].strip())
 
 

@@ -29,7 +29,14 @@ from mailcrm.ingest.attribution import (
     is_quoted,
 )
 from mailcrm.ingest.headerblock import bare, label_of, read_block, separator_of
-from mailcrm.ingest.notices import banner_end, is_disclaimer, is_disclaimer_heading, is_disclaimer_start, is_reply_above
+from mailcrm.ingest.notices import (
+    banner_end,
+    is_disclaimer,
+    is_disclaimer_heading,
+    is_disclaimer_start,
+    is_privacy_notice,
+    is_reply_above,
+)
 from mailcrm.ingest.phrases import LIST_FOOTERS
 from mailcrm.ingest.signature import LONGEST, card_start, delimited, is_delimiter, is_mobile_line
 from mailcrm.mail import Segment, SegmentKind
@@ -52,6 +59,7 @@ def segments(text: str, *, is_reply: bool, is_forward: bool = False, writer: str
     lines = text.split("\n")
     seen = lines[:_MOST_LINES]
     kinds = _Scan(seen, is_forward).kinds() if is_reply else _first_mail(seen)
+    _fold_card(seen, kinds, writer)
     _fold_gateway_lines(seen, kinds)
     _fold_card(seen, kinds, writer)
     _fold_mobile(seen, kinds)
@@ -298,7 +306,9 @@ def _fold_gateway_lines(lines: list[str], kinds: list[SegmentKind]) -> None:
         kinds[first:end] = [FOOTER] * (end - first)
     goes_on, has_words, heading = False, False, -1
     for start, end in _paragraphs(lines, kinds):
-        goes_on = has_words and is_disclaimer(" ".join(lines[start:end]), goes_on=goes_on)
+        paragraph = " ".join(lines[start:end])
+        is_privacy = is_privacy_notice(paragraph) and SIGNATURE in kinds[:start]
+        goes_on = has_words and (is_privacy or is_disclaimer(paragraph, goes_on=goes_on))
         if goes_on:
             start = heading if heading >= 0 else start
             kinds[start:end] = [FOOTER] * (end - start)

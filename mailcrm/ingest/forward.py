@@ -100,10 +100,9 @@ def _lone_separator(lines: list[str]) -> int:
 
 def _first_label(lines: list[str], start: int) -> int:
     """The first label within a few lines below a separator; Lotus and others put the sender's line in between."""
-    for index in range(start, min(len(lines), start + 5)):
-        if label_of(lines[index]):
-            return index
-    return -1
+    near = range(start, min(len(lines), start + 5))
+    first = next((index for index in near if label_of(lines[index])), -1)
+    return first if first >= 0 else next((index for index in near if lines[index].strip()), -1)
 
 
 def _introduced(lines: list[str], start: int) -> Block | None:

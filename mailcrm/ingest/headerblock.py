@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from unicodedata import normalize
 
-from mailcrm.ingest.phrases import FORWARDED, LABELS, ORIGINAL, WROTE
+from mailcrm.ingest.phrases import FORWARD_STEMS, FORWARDED, LABELS, ORIGINAL, ORIGINAL_STEMS, WROTE
 
 _LONGEST_LABEL = 34
 _LONGEST_LINE = 2_000
@@ -19,6 +19,9 @@ _MOST_CONTINUED = 6
 _WROTE_ENDS = tuple(f" {word}" for word in WROTE)
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
+_COLONLESS = ("from", "to", "cc", "date", "subject")
+_DASHES = ("---", "___", "===", "***", "~~~", "———", "–––", "───")
+_LONGEST_BETWEEN_DASHES = 80
 _EDGES = "-_=~—–―─#:：\ufeff\u200b\u200e\u200f\u202a\u202b"
 _DECORATION = " \t*_>|\xa0\u3000"
 
@@ -63,6 +66,8 @@ def _colon(head: str) -> int:
 
 def read_block(lines: list[str], start: int, *, is_below_separator: bool = False) -> Block | None:
     """The header block whose first label is on the line ``start``."""
+    if is_below_separator and (bare_block := _without_colons(lines, start)) is not None:
+        return bare_block
     one_line = _one_line(lines[start]) if lines[start].count(":") > 2 else {}
     first = _split(lines[start])[0]
     if (not first or first in ("other", "reply_to", "bcc")) and not one_line:
@@ -76,6 +81,19 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
     if "subject" not in known and not is_below_separator and not _names_mailbox(fields):
         return None  # "From: Bristol, To: Helsinki, Date: Monday" is an order
     return Block(fields, end)
+
+
+def _without_colons(lines: list[str], start: int) -> Block | None:
+    """eM Client writes labels without colons below its separator: "From "Carol" <carol@x.example>"."""
+    fields: dict[str, str] = {}
+    for index in range(start, min(len(lines), start + len(_COLONLESS))):
+        label, _, value = bare(lines[index]).partition(" ")
+        kind = LABELS.get(label.casefold(), "")
+        is_first_wrong = not fields and (kind != "from" or "@" not in value)
+        if kind not in _COLONLESS or kind in fields or is_first_wrong or value[:1] in (":", "："):
+            break
+        fields[kind] = value.strip(_DECORATION)
+    return Block(fields, start + len(fields)) if len(fields) >= 3 else None
 
 
 def _names_mailbox(fields: dict[str, str]) -> bool:
@@ -188,6 +206,15 @@ def separator_of(line: str) -> str:
         ("forwarded by ", "forwarded message from ", "original message from ", "forwarded message ")
     ):
         return "original" if folded.startswith("original") else "forwarded"
-    if text[:3] == "---" and text[-3:] == "---":
-        return "rule"  # words of an unknown language between dashes: a header block below decides
+    if text[:3] in _DASHES and text[-3:] in _DASHES:
+        return _between_dashes(folded)
     return ""
+
+
+def _between_dashes(folded: str) -> str:
+    if len(folded) <= _LONGEST_BETWEEN_DASHES:
+        if any(stem in folded for stem in FORWARD_STEMS):
+            return "forwarded"
+        if any(stem in folded for stem in ORIGINAL_STEMS):
+            return "original"
+    return "rule"  # words of an unknown language between dashes: a header block below decides

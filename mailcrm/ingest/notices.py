@@ -107,7 +107,7 @@ _DISCLAIMER_STARTS = _folded(
     "the information transmitted|the contents of this e|this communication|this transmission|tämä viesti ja sen liit|"
     "tämä sähköposti ja sen liit|tämä sähköpostiviesti|tämä viesti on tarkoitettu|tämä viesti on luottamuksellinen|"
     "tämä viesti saattaa sisältää|tämä sähköposti saattaa sisältää|tämän sähköpostiviestin|tämän viestin sisältö|"
-    "tämä sähköposti on luottamuksellinen|detta e-postmeddelande|detta meddelande|detta mejl|denna e-post|"
+    "tämä sähköposti on|detta e-postmeddelande|detta meddelande|detta mejl|denna e-post|"
     "det här meddelandet kan innehålla|denne e-mail|denne mail|denne e-post|denne meddelelse|diese e-mail enth|"
     "diese e-mail kann|diese e-mail ist|diese nachricht enth|diese nachricht ist|diese mail enth|der inhalt dieser e-mail|"
     "vertraulichkeitshinweis|ce message et|ce courriel et|ce message est|ce courriel est|avis de confidentialité|"
@@ -145,6 +145,12 @@ _FEET = _folded(
     "denk aan het milieu|pomyśl o środowisku|this email has been scanned|this e-mail has been scanned|"
     "this email was sent from a notification-only|disclaimer added by|scanned by mailscanner"
 )
+_PRIVACY = _folded(
+    "gdpr|privacy policy|privacy notice|privacy statement|personal data|tietosuoja|henkilötie|dataskydd|personuppgift|"
+    "personvern|personopplysn|persondata|personoplysn|datenschutz|personenbezogen|données personnelles|"
+    "protección de datos|datos personales|dati personali|proteção de dados|dados pessoais|privacybeleid|"
+    "persoonsgegevens|danych osobowych|osobních údajů|персональн"
+)
 _SHORTEST_DISCLAIMER = 60
 
 
@@ -160,6 +166,13 @@ def is_disclaimer(paragraph: str, *, goes_on: bool = False) -> bool:
     if goes_on:
         return stock >= 1
     return (secrecy >= 1 and stock >= 2) if text.startswith(_DISCLAIMER_STARTS) else (secrecy >= 2 and stock >= 4)
+
+
+def is_privacy_notice(paragraph: str) -> bool:
+    """Whether the paragraph tells where to read about personal data; people ask about that too, so not by itself."""
+    if len(paragraph) > 600 or not ("www." in paragraph or "http" in paragraph):
+        return False
+    return _has(paragraph.casefold(), _PRIVACY)
 
 
 def is_disclaimer_start(line: str) -> bool:

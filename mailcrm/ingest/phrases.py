@@ -14,7 +14,7 @@ _LABELS = {
     "gönderen|от|"
     "отправитель|від|від кого|од|от кого|من|המאת|מאת|发件人|發件人|寄件者|寄件人|差出人|送信者|보낸 사람|보낸사람|"
     "발신|từ|dari|no|nuo|"
-    "šalje|šiljatelj|pošiljatelj|frá|saatja|sent by|written by|mail from|送信元",
+    "emitent|šalje|šiljatelj|pošiljatelj|frá|saatja|sent by|written by|mail from|送信元",
     "date": "message du|date|sent|sent on|date sent|sent at|lähetetty|päivämäärä|päiväys|pvm|aika|skickat|datum|"
     "sendt|dato|gesendet|gesendet am|"
     "date d'envoi|envoyé|envoyé le|date d’envoi|fecha|enviados|enviado|enviado el|enviada|enviada em|enviado em|data|inviato|"
@@ -25,14 +25,15 @@ _LABELS = {
     "التاريخ|تاريخ الإرسال|"
     "تم الإرسال|תאריך|נשלח|发送时间|发送日期|日期|發送日期|傳送時間|時間|寄件日期|日付|送信日時|送信日|보낸 날짜|"
     "날짜|보낸 시간|ngày|"
-    "tanggal|đã gửi|data trimiterii|nosūtīts|išsiųsta|poslano|sent date|dagsetning|envoyé à|時刻",
+    "tanggal|đã gửi|dată|дата отправления|дата отправки|data trimiterii|"
+    "nosūtīts|išsiųsta|poslano|sent date|dagsetning|envoyé à|時刻",
     "to": "to|vastaanottaja|vastaanottajat|kenelle|till|til|mottagare|modtager|mottaker|an|empfänger|à|a|"
     "destinataire|para|destinatario|"
     "destinatário|per|aan|naar|ontvanger|do|adresat|adressaat|komu|pre|către|catre|címzett|saaja|kellele|προς|kime|alıcı|кому|"
     "получатель|إلى|"
     "الى|אל|收件人|收件者|宛先|받는 사람|받는사람|수신|đến|tới|kepada|kam|kam.|kam:|kam adresuota|prima|za|til:|"
     "pour|an:",
-    "cc": "cc|kopio|kopiot|kopia|kopi|kopie|copie|copie à|copia|cópia|c.c|c.c.|dw|do wiadomości|másolat|"
+    "cc": "cc|kopija|copia a|kopio|kopiot|kopia|kopi|kopie|copie|copie à|copia|cópia|c.c|c.c.|dw|do wiadomości|másolat|"
     "másolatot kap|koopia|κοιν|"
     "κοινοποίηση|bilgi|копия|копія|نسخة|نسخة إلى|עותק|抄送|副本|참조|cópia para|con copia|с копией|kópia|másolat:",
     "bcc": "bcc|piilokopio|hemlig kopia|blindkopie|cci|cco|ccn|udw|скрытая копия|密送|密件副本|숨은 참조",
@@ -88,6 +89,25 @@ OPENERS = tuple(
     ).split("|")
 )
 
+# What a line between dashes speaks of, by the stems of its words: clients and versions word it in ever new ways.
+FORWARD_STEMS = tuple(
+    stem.casefold()
+    for stem in (
+        "forward|edelleenläh|välitet|välittä|vidarebef|vidaresän|videresen|weitergeleit|doorgest|doorgezon|transfér|"
+        "transmis|réexpéd|reenvi|reencaminh|encaminh|inoltr|przekaz|przesłan|přepos|přeposíl|preposl|proslije|továbbít|"
+        "redirecț|redirect|înaint|edastat|edasisaa|διαβιβ|προωθ|iletil|yönlendir|пересл|пересыл|переадрес|перенаправ|"
+        "препрат|转发|转寄|轉寄|轉發|転送|전달|إعادة توجيه|معاد توجيه|محول|הועבר"
+    ).split("|")
+)
+ORIGINAL_STEMS = tuple(
+    stem.casefold()
+    for stem in (
+        "original|origine|alkuperäi|alkup. vie|orig. vie|ursprungl|ursprüngl|oprindel|opprinnel|oorspronk|oryginal|"
+        "původn|pôvodn|eredeti|algne|algsõ|algkir|αρχικ|orijinal|özgün|исходн|оригинал|первонач|原始|邮件原件|元の|원본|"
+        "أصلية|מקורית|replied message|reply message"
+    ).split("|")
+)
+
 # Lines between dashes above a quoted mail, and above a forwarded one.
 ORIGINAL = frozenset(
     phrase.casefold()
@@ -115,6 +135,9 @@ ORIGINAL = frozenset(
 FORWARDED = frozenset(
     phrase.casefold()
     for phrase in (
+        "začátek přeposílané zprávy|početak proslijeđene poruke|begynnelse på videresendt melding|"
+        "începe mesajul redirecționat|iletinin başlangıcı|iletilen iletinin başlangıcı|továbbított levél kezdete|"
+        "початок переадресованого повідомлення|mesaj redirecționat|messaggio inoltrato da|mensagem encaminhada de|"
         "välitetty viesti / fwd.msg|forwarded message|begin forwarded message|forwarded mail|forwarded by|"
         "forward message|forwarded email|begin forwarded mail|"
         "välitetty viesti|edelleenlähetetty viesti|välitetty viesti alkaa|välitetyn viestin alku|välitetty sähköposti|"
