@@ -165,6 +165,14 @@ class AuthResults:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenBy:
+    """Who wrote a mail whose From a list or a relay rewrote; ``proof`` names the field that tells."""
+
+    box: Address
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportRecipient:
     """One recipient of a delivery report (RFC 3464 2.3). ``action`` is failed, delayed, delivered, relayed or expanded."""
 
@@ -222,6 +230,7 @@ class ParsedMail:
     language: str
     size: int
     defects: tuple[str, ...]
+    written_by: WrittenBy | None = None
 
     @property
     def mentioned_ids(self) -> tuple[str, ...]:
@@ -332,6 +341,7 @@ class Reason(StrEnum):
 
     # kind of mail
     WRITTEN_BY_A_PERSON = "written_by_a_person"
+    CONTACT_FORM = "contact_form"
     AUTO_SUBMITTED = "auto_submitted"
     AUTO_REPLY_HEADER = "auto_reply_header"
     AUTO_REPLY_SUBJECT = "auto_reply_subject"

@@ -17,6 +17,7 @@ def _(msgid: str) -> str:
 REASONS: Mapping[str, str] = {
     # kind of mail
     Reason.WRITTEN_BY_A_PERSON: _("Nothing says that a machine wrote it"),
+    Reason.CONTACT_FORM: _("A contact form sent it for the person named in it"),
     Reason.AUTO_SUBMITTED: _("The mail itself says that it was sent automatically"),
     Reason.AUTO_REPLY_HEADER: _("Marked as an automatic reply by the sender's system"),
     Reason.AUTO_REPLY_SUBJECT: _("The subject is that of an automatic reply"),

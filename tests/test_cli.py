@@ -244,7 +244,49 @@ def test_explain_reads_paths_from_standard_input_and_goes_on_after_a_missing_one
     answered = run("explain", "--json", "--files-from", "-", stdin=paths, config=tmp_path / "none.toml")
     assert answered.returncode == 1
     assert b"missing.eml" in answered.stderr
-    assert json.loads(answered.stdout)["subject"] == "Chairs"
+    missing, found = (json.loads(line) for line in answered.stdout.splitlines())
+    assert missing == {"file": str(tmp_path / "missing.eml"), "error": "No such file or directory"}
+    assert found["subject"] == "Chairs"
+
+
+def test_explain_answers_each_path_before_the_next_is_asked(tmp_path: Path) -> None:
+    mail = tmp_path / "a.eml"
+    mail.write_bytes(CUSTOMER_MAIL)
+    command = [sys.executable, "-m", "mailcrm", "--config", str(tmp_path / "none.toml"), "explain", "--json"]
+    with subprocess.Popen([*command, "--files-from", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        for _ in range(3):
+            server.stdin.write(f"{mail}\n".encode())
+            server.stdin.flush()
+            assert json.loads(server.stdout.readline())["subject"] == "Chairs"
+        server.stdin.close()
+
+
+def test_explain_takes_a_mailbox_apart(run: Run, tmp_path: Path) -> None:
+    box = tmp_path / "box.mbox"
+    quoted = CUSTOMER_MAIL + b"\r\n>From here on it is text.\r\n"
+    box.write_bytes(
+        b"From a@b Tue Mar  5 10:11:12 2024\r\n" + quoted + b"\r\nFrom c@d Tue Mar  5 10:12:12 2024\r\n" + CUSTOMER_MAIL
+    )
+    answered = run("explain", "--json", str(box), config=tmp_path / "none.toml")
+    first, second = (json.loads(line) for line in answered.stdout.splitlines())
+    assert (first["number"], second["number"]) == (1, 2)
+    assert "\nFrom here on it is text." in "\n".join(segment["text"] for segment in first["segments"])
+
+
+KEYS = (
+    "kind", "reason", "subject", "from", "reply_to", "to", "cc", "date", "message_id", "in_reply_to", "references", "reply_text",
+    "html", "segments", "forwarded", "attachments", "bounce", "auto_reply", "calendar", "form", "language", "defects", "route",
+)  # fmt: skip
+
+
+def test_explain_has_the_keys_it_promises(run: Run, tmp_path: Path) -> None:
+    mail = tmp_path / "a.eml"
+    mail.write_bytes(CUSTOMER_MAIL)
+    answer = json.loads(run("explain", "--json", str(mail), config=tmp_path / "none.toml").stdout)
+    assert set(KEYS) <= answer.keys()
+    assert all(answer[key] is None for key in ("bounce", "auto_reply", "calendar", "form", "route"))
 
 
 @pytest.fixture

@@ -50,6 +50,10 @@ def _seen(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
         else None,
         "original_message_id": report.original_message_id if report else None,
         "auto_reply": _auto_reply(verdict),
+        "calendar": _calendar(verdict),
+        "form": _form(verdict),
+        "written_by": [mail.written_by.box.name, mail.written_by.box.address] if mail.written_by else None,
+        "is_phishing": bool(verdict.phishing),
         "message_id": mail.message_id,
         "in_reply_to": list(mail.in_reply_to),
         "date": mail.date.isoformat() if mail.date else None,
@@ -65,8 +69,34 @@ def _auto_reply(verdict: Verdict) -> dict[str, Any] | None:
     return {"type": said.type.value, "until": said.until or None, "stand_in": stand_in}
 
 
+def _calendar(verdict: Verdict) -> dict[str, Any] | None:
+    meeting = verdict.meeting
+    if meeting is None:
+        return None
+    return {
+        "method": meeting.method,
+        "uid": meeting.uid,
+        "summary": meeting.summary,
+        "start": meeting.start,
+        "end": meeting.end,
+        "location": meeting.location,
+        "organizer": meeting.organizer.address if meeting.organizer else None,
+        "attendees": [[one.address, one.answer] for one in meeting.attendees],
+    }
+
+
+def _form(verdict: Verdict) -> dict[str, Any] | None:
+    form = verdict.form
+    if form is None or form.person is None:
+        return None
+    person = {"name": form.person.name, "address": form.person.address}
+    return {**person, "phone": form.phone, "company": form.company, "message": form.message}
+
+
 def _leave_unnamed_out(expected: dict[str, Any], seen: dict[str, Any]) -> None:
-    """Of each recipient, only what the expectation names is compared."""
+    """Of each recipient and of a calendar, only what the expectation names is compared."""
+    if expected.get("calendar") and seen["calendar"]:
+        seen["calendar"] = {key: seen["calendar"][key] for key in expected["calendar"]}
     wanted, found = expected.get("recipients"), seen["recipients"]
     if wanted and found and len(wanted) == len(found):
         seen["recipients"] = [{key: one[key] for key in named} for one, named in zip(found, wanted, strict=True)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailcrm.mail import Address, AuthorKind, Door, MailKind
+from mailcrm.mail import Address, AuthorKind, Door, FormFields, MailKind, WrittenBy
 from mailcrm.threading.author import (
     StaffAddress,
     author_of,
@@ -155,3 +155,34 @@ def test_roles_and_addresses_nobody_reads_are_known_by_their_local_part() -> Non
     assert not is_role("carol@info.example")
     assert is_no_reply("shop-noreply@acme.example")
     assert not is_no_reply("carol@noreply.example")
+
+
+_FILLED = FormFields(_VISITOR, "", "", "We need a pump.", (("Name", "Dora"), ("Email", "dora@gmail.com")))
+
+
+def test_a_form_without_reply_to_is_its_visitors_if_nobody_else_could_have_written_it() -> None:
+    filled = replace(a_verdict(), form=_FILLED)
+
+    for sender in ("noreply@host.example", "wordpress@acme.example", f"form@{DOMAIN}"):
+        author = author_of(a_mail(from_=Address("", sender)), filled, an_envelope(), _STAFF, RULES)
+        assert (author.kind, author.address, author.is_form) == (AuthorKind.OUTSIDER, _VISITOR, True)
+    assert author_of(a_mail(), filled, an_envelope(), _STAFF, RULES).address == CAROL
+
+
+def test_a_form_never_speaks_for_a_user() -> None:
+    filled = replace(a_verdict(), form=replace(_FILLED, person=ALICES))
+
+    author = author_of(a_mail(from_=Address("", "noreply@host.example")), filled, an_envelope(), _STAFF, RULES)
+
+    assert author.address.address == "noreply@host.example"
+
+
+def test_a_mail_whose_from_a_list_rewrote_is_its_writers() -> None:
+    lists = Address("Dora via List", "list@group.example")
+    rewritten = a_mail(from_=lists, written_by=WrittenBy(_VISITOR, "x-original-from"))
+    forged = a_mail(from_=lists, written_by=WrittenBy(ALICES, "x-original-from"))
+
+    author = author_of(rewritten, a_verdict(), an_envelope(), _STAFF, RULES)
+
+    assert (author.kind, author.address, author.proof) == (AuthorKind.OUTSIDER, _VISITOR, "x-original-from")
+    assert author_of(forged, a_verdict(), an_envelope(), _STAFF, RULES).address == lists

@@ -1,6 +1,8 @@
 """``explain``: what a mail is and what would happen to it, and why; changes nothing. What it is needs no database."""
 
 import json
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -15,7 +17,21 @@ from mailcrm.config import Config
 from mailcrm.decide import decide
 from mailcrm.ingest.envelope import envelope_from_headers
 from mailcrm.ingest.understand import understand
-from mailcrm.mail import Address, ConfigError, Door, Envelope, Forwarded, MailKind, ParsedMail, Temporary, Verdict
+from mailcrm.mail import (
+    Address,
+    AutoReply,
+    ConfigError,
+    Door,
+    Envelope,
+    FormFields,
+    Forwarded,
+    Meeting,
+    ParsedMail,
+    ReportRecipient,
+    Temporary,
+    Verdict,
+    WrittenBy,
+)
 from mailcrm.process import quiet_noise, utc_now
 from mailcrm.rules import rules_of
 from mailcrm.store.engine import Store
@@ -27,32 +43,65 @@ from mailcrm.threading.lookup import look_up
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each mail.")
 @click.option(
-    "--files-from", type=click.File("r"), help="Read paths from this file, one a line; '-' is standard input."
+    "--files-from", help="Read paths from this file, one a line; '-' is standard input, each answered at once."
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.pass_obj
-def explain(context: Context, as_json: bool, files_from: Iterable[str] | None, files: tuple[Path, ...]) -> int:
+def explain(context: Context, as_json: bool, files_from: str | None, files: tuple[Path, ...]) -> int:
     """Say what each mail is and where it would go. '-' reads one mail from standard input.
 
-    Without a database (or without a configuration) the route is null.
+    A file that begins with "From " is a mailbox (mbox): each of its mails is explained. Without a database (or without a
+    configuration) the route is null. The keys are those of docs/explain.md.
     """
     quiet_noise()
-    paths = (Path(line.rstrip("\n")) for line in files_from) if files_from is not None else iter(files or (Path("-"),))
     status = 0
     with ExitStack() as stack:
         where = _where(context, stack)
+        paths = _listed(files_from, stack) if files_from is not None else iter(files or (Path("-"),))
         for path in paths:
             try:
-                answer = explained(_bytes_of(path), where)
+                mails = mails_of(_bytes_of(path))
             except OSError as e:
                 click.echo(f"mailcrm: {path}: {e.strerror}", err=True)
                 status = 1
+                if files_from is not None and as_json:  # who asked waits for a line
+                    _say(json.dumps({"file": str(path), "error": e.strerror}, ensure_ascii=False))
                 continue
-            click.echo(
-                json.dumps({"file": str(path), **answer}, ensure_ascii=False) if as_json else _in_words(path, answer)
-            )
-            sys.stdout.flush()
+            for number, raw in enumerate(mails, 1):
+                answer = {"file": str(path), **({"number": number} if len(mails) > 1 else {}), **explained(raw, where)}
+                _say(json.dumps(answer, ensure_ascii=False) if as_json else _in_words(path, answer))
     return status
+
+
+def _say(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
+
+
+def _listed(source: str, stack: ExitStack) -> Iterator[Path]:
+    """The paths in a file, one a line, as they come; bytes that are no UTF-8 stay what they are."""
+    if source == "-":
+        lines: Iterable[bytes] = iter(sys.stdin.buffer.readline, b"")
+    else:
+        try:
+            lines = stack.enter_context(open(source, "rb"))  # noqa: SIM115 - closed with the stack
+        except OSError as e:
+            raise click.FileError(source, e.strerror) from None
+    return (Path(os.fsdecode(line.rstrip(b"\r\n"))) for line in lines if line.strip())
+
+
+_FROM_LINE = re.compile(rb"(?:\A|\r?\n\r?\n)From [^\r\n]{1,300}\r?\n(?=[!-9;-~]{1,100}:|>?From )")
+_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+
+
+def mails_of(raw: bytes) -> list[bytes]:
+    """The mails of a mailbox in mbox form; anything else is one mail."""
+    if not raw.startswith(b"From "):
+        return [raw]
+    starts = [(match.end(), match.start()) for match in _FROM_LINE.finditer(raw)]
+    ends = [start for _, start in starts[1:]] + [len(raw)]
+    mails = [raw[start:end] for (start, _), end in zip(starts, ends, strict=True)]
+    return [_QUOTED_FROM.sub(rb"\1", mail) for mail in mails] or [raw]
 
 
 @dataclass(frozen=True)
@@ -123,12 +172,51 @@ def _reading(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
             for a in mail.attachments
         ],
         "bounce": _bounce(verdict),
-        "auto_reply": {"type": verdict.reason.value} if verdict.kind is MailKind.AUTO_REPLY else None,
-        "calendar": {"method": verdict.calendar_method} if verdict.calendar_method else None,
-        "form": None,
+        "auto_reply": _auto_reply(verdict.auto_reply),
+        "calendar": _calendar(verdict.meeting) if verdict.meeting else None,
+        "form": _form(verdict.form),
         "language": mail.language or None,
         "defects": list(mail.defects),
+        "written_by": _written_by(mail.written_by),
+        "phishing": verdict.phishing or None,
     }
+
+
+def _auto_reply(said: AutoReply | None) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    return {"type": said.type.value, "until": said.until or None, "stand_in": _address(said.stand_in)}
+
+
+def _calendar(meeting: Meeting) -> dict[str, Any]:
+    return {
+        "method": meeting.method,
+        "uid": meeting.uid or None,
+        "summary": meeting.summary or None,
+        "start": meeting.start or None,
+        "end": meeting.end or None,
+        "location": meeting.location or None,
+        "organizer": _address(meeting.organizer),
+        "attendees": [{"name": a.name, "address": a.address, "answer": a.answer or None} for a in meeting.attendees],
+        "cancelled": meeting.is_cancelled,
+        "recurring": meeting.is_recurring,
+    }
+
+
+def _form(form: FormFields | None) -> dict[str, Any] | None:
+    if form is None:
+        return None
+    return {
+        **(_address(form.person) or {"name": None, "address": None}),
+        "phone": form.phone or None,
+        "company": form.company or None,
+        "message": form.message or None,
+        "fields": [{"name": name, "value": value} for name, value in form.fields],
+    }
+
+
+def _written_by(found: WrittenBy | None) -> dict[str, str] | None:
+    return {"name": found.box.name, "address": found.box.address, "proof": found.proof} if found else None
 
 
 def _bounce(verdict: Verdict) -> dict[str, Any] | None:
@@ -140,14 +228,21 @@ def _bounce(verdict: Verdict) -> dict[str, Any] | None:
             {
                 "address": r.address,
                 "action": r.action,
-                "status": r.status,
-                "class": {"5": "hard", "4": "soft"}.get(r.status[:1]),
-                "diagnostic": r.diagnostic,
+                "status": r.status or None,
+                "class": _bounce_class(r),
+                "diagnostic": r.diagnostic or None,
             }
             for r in report.recipients
         ],
         "original_message_id": report.original_message_id or None,
     }
+
+
+def _bounce_class(about: ReportRecipient) -> str | None:
+    """Hard: it will not work tomorrow either. A full mailbox is soft, whatever its server says."""
+    if about.action not in ("failed", "delayed") or not about.status:
+        return None
+    return "soft" if about.status.startswith("4") or about.status == "5.2.2" else "hard"
 
 
 def _forwarded(level: Forwarded) -> dict[str, Any]:

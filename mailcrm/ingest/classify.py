@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 
 from mailcrm.ingest import kind_words as words
 from mailcrm.ingest.absence import ABSENT, read_auto_reply
+from mailcrm.ingest.contactform import form_of
 from mailcrm.ingest.headers import Headers
-from mailcrm.mail import AutoReply, Envelope, MailKind, ParsedMail, Reason, Report, Verdict
+from mailcrm.ingest.phishing import phishing_hint
+from mailcrm.mail import AutoReply, Envelope, FormFields, MailKind, Meeting, ParsedMail, Reason, Report, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Clues:
     part_types: tuple[str, ...]
     report: Report | None
     calendar_method: str
+    meeting: Meeting | None = None
 
 
 Rule = Callable[[ParsedMail, Clues, Envelope], Verdict | None]
@@ -32,15 +35,49 @@ Rule = Callable[[ParsedMail, Clues, Envelope], Verdict | None]
 def classify(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict:
     """The first rule that holds, with what holds beside it and what that kind of mail says."""
     verdict = next(found for rule in _RULES if (found := rule(mail, clues, envelope)) is not None)
+    form = _form(mail, envelope) if verdict.kind in _MAY_BE_FORMS else None
+    if form is not None:
+        verdict = Verdict(MailKind.HUMAN, Reason.CONTACT_FORM, form.person.address if form.person else "")
+    phishing = _phishing(mail, envelope) if verdict.kind in _MAY_BE_PHISHING else ""
     return replace(
         verdict,
+        detail=verdict.detail or phishing[:200],
         is_machine=verdict.kind in _MACHINES or _has_null_path(clues, envelope),
         is_bulk=_bulk_reason(clues) is not None,
         is_spam=bool(_spam_detail(clues)),
         report=clues.report,
         calendar_method=clues.calendar_method,
         auto_reply=_auto_reply(mail, envelope) if verdict.kind is MailKind.AUTO_REPLY else None,
+        meeting=clues.meeting if verdict.kind is MailKind.CALENDAR else None,
+        form=form,
+        phishing=phishing,
     )
+
+
+_MAY_BE_FORMS = frozenset({MailKind.HUMAN, MailKind.SYSTEM})
+_MAY_BE_PHISHING = frozenset({MailKind.HUMAN, MailKind.BULK, MailKind.SPAM, MailKind.CALENDAR})
+
+
+def _form(mail: ParsedMail, envelope: Envelope) -> FormFields | None:
+    """What a contact form sent; a reply to one is a letter."""
+    if mail.has_reply_prefix or mail.mentioned_ids:
+        return None
+    local = mail.from_.local.lower() if mail.from_ else ""
+    is_ours = mail.from_ is not None and mail.from_.domain in _our_domains(mail, envelope)
+    is_impersonal = is_ours or local.startswith(words.NOREPLY) or local in words.ROLES
+    is_table = "<td" in mail.html_raw[:200_000].lower()
+    return form_of(mail.text, mail.from_, mail.reply_to, is_impersonal=is_impersonal, is_table=is_table)
+
+
+def _phishing(mail: ParsedMail, envelope: Envelope) -> str:
+    via = mail.written_by is not None  # a list's own way of naming the writer
+    return "" if via else phishing_hint(mail.from_, mail.reply_to, (*mail.to, *mail.cc), _our_domains(mail, envelope))
+
+
+def _our_domains(mail: ParsedMail, envelope: Envelope) -> frozenset[str]:
+    """The domains it was sent to: those of the envelope, and where that was lost, of To."""
+    addresses = [*envelope.rcpt_to, *(box.address for box in mail.to if envelope.source == "headers")]
+    return frozenset(address.rpartition("@")[2].lower() for address in addresses if "@" in address)
 
 
 def _auto_reply(mail: ParsedMail, envelope: Envelope) -> AutoReply:

@@ -144,3 +144,9 @@ SYSTEM = (
     "mailer-daemon",
     "daemon",
 )
+# Local parts that name a function: what they send is not written by the one whose address it is.
+ROLES = frozenset((
+    "info", "sales", "contact", "form", "forms", "webform", "web", "website", "www", "wordpress", "admin", "office", "support",
+    "hello", "webmaster", "server", "mailer", "notification", "notifications", "myynti", "asiakaspalvelu", "lomake", "lomakkeet",
+    "yhteydenotto", "toimisto", "posti", "palvelin", "kontakt", "formular", "kontaktformular", "formulaire", "www-data", "apache",
+))  # fmt: skip

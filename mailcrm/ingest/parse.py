@@ -32,10 +32,11 @@ from mailcrm.ingest.parts import (
     attached_mails,
     attachments_of,
     bodies_of,
-    calendar_method,
+    calendar_in,
     encryption_of,
     text_and_html,
 )
+from mailcrm.ingest.rewritten import written_by
 from mailcrm.ingest.tree import Leaf, guarded_tree, leaves_of, split_head
 from mailcrm.mail import Address, Envelope, ParsedMail, Report
 from mailcrm.subject import base_subject, is_forward_subject
@@ -103,6 +104,7 @@ def _read(
     if encryption := encryption_of(leaves, text):
         defects.append(f"encrypted ({encryption})")
     report = _report(report_message, headers, text, subject, envelope)
+    calendar_method, meeting = calendar_in(leaves)
     attachments = attachments_of(bodies, html_raw, kept_out, rest)
     fields = _fields(message, headers, leaves, defects)  # empties leaves, so it is the last reader of the tree
     _note_missing(headers, ids, fields.from_, text, html_raw, defects)
@@ -139,13 +141,15 @@ def _read(
         language=language_of(new),
         size=len(raw),
         defects=tuple(defects),
+        written_by=written_by(headers, fields.from_, fields.reply_to),
     )
     return mail, Clues(
         headers=headers,
         content_type=message.get_content_type(),
         part_types=tuple(leaf.content_type for leaf in leaves),
         report=report,
-        calendar_method=calendar_method(leaves),
+        calendar_method=calendar_method,
+        meeting=meeting,
     )
 
 

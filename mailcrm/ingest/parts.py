@@ -10,10 +10,11 @@ from mimetypes import guess_extension, guess_type
 from mailcrm.ingest.charset import clean_text, decode
 from mailcrm.ingest.headers import UNSEEN, addresses_in, header_text, headers_of
 from mailcrm.ingest.html import html_to_text
+from mailcrm.ingest.invitation import meeting_of
 from mailcrm.ingest.tnef import TnefFile, is_tnef, read_tnef
 from mailcrm.ingest.tree import Leaf, leaves_of, note
 from mailcrm.ingest.uuencode import uudecoded
-from mailcrm.mail import Attachment, Forwarded
+from mailcrm.mail import Attachment, Forwarded, Meeting
 
 
 @dataclass(slots=True)
@@ -205,17 +206,28 @@ def _attached_mail(inner: Message) -> Forwarded:
     )
 
 
-def calendar_method(leaves: list[Leaf]) -> str:
-    """The method of a calendar part, upper case; an .ics file beside a letter is only a file."""
+# What asks for an answer or is one. PUBLISH, or no method, beside a letter is a file: a ticket, a timetable.
+_ASKING = frozenset(("REQUEST", "REPLY", "CANCEL", "COUNTER", "DECLINECOUNTER", "ADD", "REFRESH"))
+_METHOD = re.compile(rb"(?im)^METHOD:([A-Z]{3,20})")
+
+
+def calendar_in(leaves: list[Leaf]) -> tuple[str, Meeting | None]:
+    """The method of the calendar part, upper case, and what it says; an .ics file beside a letter is only a file."""
     for leaf in leaves:
-        if leaf.content_type == "text/calendar":
-            try:
-                method = str(leaf.part.get_param("method", "") or "")
-            except Exception:  # noqa: BLE001 - as above
-                method = ""
-            match = re.search(rb"(?im)^METHOD:([A-Z]{3,20})", leaf.data[:4_000])
-            method = method or (match.group(1).decode() if match else "")
-            disposition = str(leaf.part.get("content-disposition", "")).lower()
-            if method and not (disposition.startswith("attachment") and not leaf.is_alternative and match is None):
-                return clean_text(method.upper())[:20]
-    return ""
+        if leaf.content_type != "text/calendar":
+            continue
+        written = _METHOD.search(leaf.data[:4_000])
+        method = _parameter(leaf, "method") or (written.group(1).decode() if written else "")
+        disposition = str(leaf.part.get("content-disposition", "")).lower()
+        is_file = disposition.startswith("attachment") and not leaf.is_alternative
+        method = clean_text(method.upper())[:20]
+        if method and not (is_file and (method not in _ASKING or written is None)):
+            return method, meeting_of(leaf.data, _parameter(leaf, "charset"), method)
+    return "", None
+
+
+def _parameter(leaf: Leaf, name: str) -> str:
+    try:
+        return str(leaf.part.get_param(name, "") or "")
+    except Exception:  # noqa: BLE001 - as above
+        return ""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from mailcrm import reasons
 from mailcrm.address import address_key
 from mailcrm.i18n import Translator, format_datetime
+from mailcrm.lookalike import lookalike
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.notify.cardtext import lead_url
 from mailcrm.notify.letterhead import Letterhead, called
-from mailcrm.notify.lookalike import lookalike
 from mailcrm.notify.material import Material
 from mailcrm.notify.prose import listed
 

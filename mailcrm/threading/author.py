@@ -62,9 +62,26 @@ def author_of(
         kind = AuthorKind.USER_PROVEN if proof else AuthorKind.USER_CLAIMED
         return Author(kind, from_, known.user_id, proof)
     person = form_person(mail, from_, staff, rules, is_from_staff_domain=is_from_staff_domain)
+    if person is None and verdict.form is not None and (rules.is_ours(from_.address) or is_nobody(from_.address)):
+        person = _outside(verdict.form.person, staff, rules)
     if person:
         return Author(AuthorKind.OUTSIDER, person, is_form=True)
+    behind = mail.written_by
+    if behind is not None and not verdict.is_machine and _outside(behind.box, staff, rules):
+        return Author(AuthorKind.OUTSIDER, behind.box, proof=behind.proof)
     return Author(AuthorKind.MACHINE if verdict.is_machine else AuthorKind.OUTSIDER, from_)
+
+
+def is_nobody(address: str) -> bool:
+    """A function's address, or one that nobody reads."""
+    return is_role(address) or is_no_reply(address)
+
+
+def _outside(person: Address | None, staff: Mapping[str, StaffAddress], rules: Rules) -> Address | None:
+    """The person, unless they are a user or the address is one of ours: what a mail says of us is no proof."""
+    if person is None or address_key(person.address) in ("", *staff) or rules.is_ours(person.address):
+        return None
+    return person
 
 
 def staff_proof(mail: ParsedMail, envelope: Envelope, rules: Rules) -> str:

@@ -92,7 +92,7 @@ def look_up(
     rows = outbox_rows(session, claims.outbox_ids(mail))
     tokens = _token_hits(claims, rows, keyring)
     return_path = _return_path_hit(claims, rows, keyring)
-    staff = staff_addresses(session, mail, envelope)
+    staff = staff_addresses(session, mail, verdict, envelope)
     if author is None:
         author = author_of(mail, verdict, envelope, staff, rules, is_from_staff_domain=_is_staff_domain(session, mail))
         author = _proven_by_token(author, tokens, mail, envelope, rules)
@@ -284,9 +284,13 @@ _STAFF = Prepared(
 )
 
 
-def staff_addresses(session: Session, mail: ParsedMail, envelope: Envelope) -> dict[str, StaffAddress]:
-    """Users' addresses among those the mail names."""
-    named = [a.address for a in (mail.from_, mail.sender, *mail.reply_to, *mail.to, *mail.cc) if a]
+def staff_addresses(
+    session: Session, mail: ParsedMail, verdict: Verdict, envelope: Envelope
+) -> dict[str, StaffAddress]:
+    """Users' addresses among those the mail names, those said to have written it through a form or a list included."""
+    form, list_ = verdict.form, mail.written_by
+    said = (form.person if form else None, list_.box if list_ else None)
+    named = [a.address for a in (mail.from_, mail.sender, *mail.reply_to, *mail.to, *mail.cc, *said) if a]
     keys = {address_key(a) for a in (*named, envelope.mail_from)} - {""}
     rows = _STAFF.all(session, {"keys": sorted(keys)})
     return {row.key: StaffAddress(row.key, row.user_id, row.is_active) for row in rows}
