@@ -178,6 +178,15 @@ def everything(house: House) -> str:
     return "\n".join(f"{name}: {house.all(select(table))}" for name, table in metadata.tables.items())
 
 
+def test_nobody_waits_for_an_answer_on_the_lead_of_somebody_erased(house: House) -> None:
+    lead_id = house.add_lead("Offer")
+    waits = lead.update().where(lead.c.id == lead_id).values(waiting_on="us", waiting_since=START)
+    house.desk.store.write(lambda session: session.execute(waits))
+    perform(house, erase, house.carol, by=house.mona)
+    [kept] = house.all(select(lead).where(lead.c.id == lead_id))
+    assert (kept.title, kept.waiting_on, kept.waiting_since) == ("—", None, None)
+
+
 @pytest.mark.parametrize("database", ["house", "postgres_house"])
 def test_erasing_leaves_statistics_and_nothing_of_the_person(database: str, request: pytest.FixtureRequest) -> None:
     house: House = request.getfixturevalue(database)

@@ -167,7 +167,8 @@ def _erase_inbound(session: Session, inbounds: list[int]) -> None:
 def _erase_leads(session: Session, leads: list[int]) -> None:
     for some in _chunks(leads):
         names = {"title": ERASED, "base_subject": "", "reply_to": "", "lost_reason": ""}
-        session.execute(update(lead).where(lead.c.id.in_(some)).values(names))
+        nobody_waits = {"waiting_on": None, "waiting_since": None}
+        session.execute(update(lead).where(lead.c.id.in_(some)).values(**names, **nobody_waits))
         session.execute(update(stage_change).where(stage_change.c.lead_id.in_(some)).values(reason=""))
         session.execute(update(activity).where(activity.c.lead_id.in_(some)).values(summary="", feedback=""))
         session.execute(delete(participant).where(participant.c.lead_id.in_(some)))
