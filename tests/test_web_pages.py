@@ -372,6 +372,15 @@ def test_a_new_person_is_confirmed_with_one_click(site: Website) -> None:
 
 
 @on_both
+def test_what_was_broken_in_a_mail_is_said_in_the_readers_language(site: Website) -> None:
+    held = site.ids["inbound held"]
+    found = {"defects": ["no date field", "broken boundary", "mail-parser: ValueError"]}
+    site.write(lambda s: s.execute(tables.inbound.update().where(tables.inbound.c.id == held).values(found)))
+    page = site.client(locale="fi").get(f"/inbound/{held}")
+    assert "päiväyskenttä puuttuu, osien raja on rikki, mail-parser: ValueError" in page
+
+
+@on_both
 def test_the_number_of_a_dissolved_lead_leads_on(site: Website) -> None:
     site.write(lambda s: s.execute(tables.moved_lead.insert().values(id=900, to_lead_id=site.ids["lead"], at=NOW)))
     answer = site.client().http.get("/leads/900")

@@ -59,6 +59,7 @@ def _environment(folder: Path, locale: str) -> Environment:
     environment.filters |= {name: partial(_words, say.gettext, table) for name, table in _WORDS.items()}
     environment.filters |= {
         "day": partial(_day, locale),
+        "defect": say.gettext,  # what reading found broken: one of few sentences; those that name a fault of ours stay English
         "moment": partial(_moment, locale),
         "money": partial(_money, locale),
         "age": partial(age, say.ngettext),
