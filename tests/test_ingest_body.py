@@ -135,6 +135,21 @@ def test_styles_that_load_are_removed_and_harmless_ones_stay() -> None:
     assert "x.example" not in clean
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<a href="data:text/html,x">y</a>',
+        '<a href="&#100;ata:text/html,x">y</a>',
+        '<a href="cid:x">y</a>',
+        "<image src='https://x.example/a.png'>",
+    ],
+)
+def test_nothing_loads_or_runs_from_plain_html_either(link: str) -> None:
+    clean = sanitise(f"<p style='color:red'>a</p>{link}")
+    assert not any(word in clean for word in ("data:", "cid:", "x.example"))
+    assert "color:red" in clean.replace(" ", "")
+
+
 def test_a_rule_is_shown_only_above_another_mail() -> None:
     assert "____" not in html_to_text("<p>a</p><hr><p>b</p>")
     assert "____" in html_to_text("<p>a</p><hr><b>Lähettäjä:</b> Alice<br>Aihe: x")

@@ -20,7 +20,7 @@ _TO_THE_READER = (
     "schriebst du",
     "avez écrit",
 )
-_MOST_WRAPPED = 4
+MOST_WRAPPED = 4
 _LONGEST = 400
 _ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
 _MOST_COLONS = 8
@@ -33,7 +33,7 @@ def is_quoted(line: str) -> bool:
 
 def attribution_end(lines: list[str], start: int) -> int:
     """The index after the attribution that begins on the line ``start``; ``start`` itself if none does."""
-    if not any(_may_end(line) for line in lines[start : start + _MOST_WRAPPED]):
+    if not any(may_end(line) for line in lines[start : start + MOST_WRAPPED]):
         return start
     first = bare(lines[start])
     if not first or not (_has_date_or_address(first) or _opens(first)):
@@ -43,7 +43,7 @@ def attribution_end(lines: list[str], start: int) -> int:
     if not (_opens(first) or _names_writer(first)) or first.endswith((".", "!", "?")):
         return start
     joined = first
-    for index in range(start + 1, min(len(lines), start + _MOST_WRAPPED)):
+    for index in range(start + 1, min(len(lines), start + MOST_WRAPPED)):
         line = bare(lines[index])
         if (not line and lines[index].strip() != ">:") or (
             is_quoted(lines[index]) and lines[index].strip() not in (">:", ">")
@@ -80,7 +80,8 @@ def _ends_in_verb(head: str) -> bool:
     return head[:-1].rstrip().casefold().endswith(WROTE)
 
 
-def _may_end(line: str) -> bool:
+def may_end(line: str) -> bool:
+    """Whether an attribution may end on this line; nearly no other line does."""
     return line.rstrip(" \t*_\xa0\u200e\u200f\u202c").endswith(_ENDS)
 
 

@@ -21,12 +21,14 @@ stands under our marker was not written by the person who answers it, so an answ
 from itertools import groupby
 
 from mailcrm.ingest.attribution import (
+    MOST_WRAPPED,
     attribution_end,
     glued_attribution,
     introduces,
     is_certain,
     is_groupwise,
     is_quoted,
+    may_end,
 )
 from mailcrm.ingest.headerblock import bare, label_of, read_block, separator_of
 from mailcrm.ingest.notices import (
@@ -46,6 +48,7 @@ _MARKER_WORDS = "mailcrm: reply above this line"
 
 _MOST_LINES = 5_000
 _MOST_DELIMITERS = 20
+_LAST_PARAGRAPHS = 12  # looked through for disclaimers
 
 NEW, QUOTE, SIGNATURE = SegmentKind.NEW, SegmentKind.QUOTE, SegmentKind.SIGNATURE
 FOOTER, FORWARDED = SegmentKind.FOOTER, SegmentKind.FORWARDED
@@ -132,6 +135,7 @@ class _Scan:
     def __init__(self, lines: list[str], is_forward: bool) -> None:
         self.lines = lines
         self.is_forward = is_forward
+        self.ends = [may_end(line) for line in lines]  # which lines may end an attribution
         self.result = [NEW] * len(lines)
         self.at = 0
         self.in_signature = False
@@ -167,7 +171,7 @@ class _Scan:
             self._keep()
 
     def _written_by_nobody(self, line: str) -> bool:
-        if is_reply_above(line):
+        if (self.at == 0 or not self.lines[self.at - 1].strip()) and is_reply_above(line):
             self._mark(len(self.lines) if self.has_new else self.at + 1, QUOTE if self.has_new else FOOTER)
         elif not self.has_new and (end := banner_end(self.lines, self.at)) > self.at:
             self._mark(end, FOOTER)
@@ -232,6 +236,8 @@ class _Scan:
     # "On … wrote:", perhaps wrapped over some lines.
 
     def _attribution(self) -> bool:
+        if True not in self.ends[self.at : self.at + MOST_WRAPPED] and not glued_attribution(self.lines[self.at]):
+            return False
         end = attribution_end(self.lines, self.at)
         below = self._below(max(end - 1, self.at))
         above_quote = below < len(self.lines) and is_quoted(self.lines[below])
@@ -267,9 +273,12 @@ class _Scan:
 
     def _wrapped_quotes(self) -> None:
         """The tail of a quoted line that a relay wrapped without a ">" is quote, not an answer."""
+        if QUOTE not in self.result:
+            return
         for index in range(1, len(self.lines) - 1):
             line, above = self.lines[index], self.lines[index - 1]
-            if self.result[index] is not NEW or not is_quoted(above) or not is_quoted(self.lines[index + 1]):
+            is_between = self.result[index] is NEW and self.result[index - 1] is QUOTE is self.result[index + 1]
+            if not is_between or not is_quoted(above) or not is_quoted(self.lines[index + 1]):
                 continue
             is_short_tail = 0 < len(line) <= 30 and line[:1].islower() and len(above) >= 66
             if is_short_tail or (line.strip() and _closes_bracket(above, line)):
@@ -277,11 +286,11 @@ class _Scan:
 
     def _below_forward(self) -> None:
         """Who forwards writes above; what stands below the marked lines of a forward is a foot that came with it."""
-        last = max((index for index, kind in enumerate(self.result) if kind is FORWARDED), default=-1)
-        above = next((index for index, kind in enumerate(self.result) if kind is FORWARDED), 0)
-        if last >= 0 and any(
-            kind is NEW and self.lines[index].strip() for index, kind in enumerate(self.result[:above])
-        ):
+        if FORWARDED not in self.result:
+            return
+        last = len(self.result) - 1 - self.result[::-1].index(FORWARDED)
+        above = self.result.index(FORWARDED)
+        if any(kind is NEW and self.lines[index].strip() for index, kind in enumerate(self.result[:above])):
             self.result[last + 1 :] = [FORWARDED] * (len(self.lines) - last - 1)
 
 
@@ -304,8 +313,9 @@ def _fold_gateway_lines(lines: list[str], kinds: list[SegmentKind]) -> None:
     first = next((index for index, line in enumerate(lines) if line.strip()), 0)
     if kinds[first] is NEW and (end := banner_end(lines, first)) > first:
         kinds[first:end] = [FOOTER] * (end - first)
-    goes_on, has_words, heading = False, False, -1
-    for start, end in _paragraphs(lines, kinds):
+    paragraphs = _paragraphs(lines, kinds)
+    goes_on, has_words, heading = False, len(paragraphs) > _LAST_PARAGRAPHS, -1
+    for start, end in paragraphs[-_LAST_PARAGRAPHS:]:
         paragraph = " ".join(lines[start:end])
         is_privacy = is_privacy_notice(paragraph) and SIGNATURE in kinds[:start]
         goes_on = has_words and (is_privacy or is_disclaimer(paragraph, goes_on=goes_on))

@@ -8,6 +8,7 @@ stripper.
 
 import re
 from collections import Counter
+from functools import lru_cache
 from html import unescape
 
 import nh3
@@ -22,14 +23,15 @@ LARGEST = 512 * 1024
 DEEPEST = 256
 MOST_TAGS = 20_000  # some parsers look at all elements of a list or table for each one more: 130,000 took a minute
 
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 # Elements that are never left open: void, or closed by the next of their kind, or counted through their container.
-_UNCOUNTED = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p li tr td th dt dd tbody thead tfoot "
-    "html head body title".split()
+_UNCOUNTED = (
+    "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|tr|td|th|dt|dd|tbody|thead|tfoot|"
+    "html|head|body|title"
 )
+_TAG = re.compile(rf"<(/?)(?!(?:{_UNCOUNTED})(?![a-z0-9]))([a-z][a-z0-9]{{0,20}})", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1)  # asked for the text and again for the HTML
 def is_within_limits(html: str) -> bool:
     """Whether the HTML is small and shallow enough for parsers that are quadratic in nesting."""
     return len(html) <= LARGEST and html.count("<") <= 2 * MOST_TAGS and _depth(html) <= DEEPEST
@@ -41,8 +43,6 @@ def _depth(html: str) -> int:
     depth = deepest = 0
     for end, written in _TAG.findall(html):
         name = written.lower()
-        if name in _UNCOUNTED:
-            continue
         if not end:
             still_open[name] += 1
             depth += 1
@@ -97,10 +97,21 @@ def _keep_attribute(tag: str, name: str, value: str) -> str | None:
     return value
 
 
+_HIDDEN_CONTENT = {"script", "style", "title", "template", "noscript", "object", "iframe", "svg", "math"}
+# Without images, addresses in styles and hidden letters nothing is left to ask about each attribute; that halves the time.
+_PLAIN_CLEANER = nh3.Cleaner(
+    tags=_TAGS,
+    attributes=_ATTRIBUTES,
+    clean_content_tags=_HIDDEN_CONTENT,
+    filter_style_properties=_STYLES,
+    url_schemes={"http", "https", "mailto", "tel"},
+    link_rel="noopener noreferrer nofollow",
+    strip_comments=True,
+)
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
     attributes=_ATTRIBUTES,
-    clean_content_tags={"script", "style", "title", "template", "noscript", "object", "iframe", "svg", "math"},
+    clean_content_tags=_HIDDEN_CONTENT,
     attribute_filter=_keep_attribute,
     filter_style_properties=_STYLES,
     url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
@@ -113,7 +124,9 @@ def sanitise(html: str) -> str:
     """The HTML without anything that runs, loads or covers; "" over the limits."""
     if not html or not is_within_limits(html):
         return ""
-    return _CLEANER.clean(html)
+    lowered = html.lower()
+    needs_filter = any(word in lowered for word in ("<im", "url", "image", "\\", "&#"))
+    return (_CLEANER if needs_filter else _PLAIN_CLEANER).clean(html)
 
 
 # --- text out of HTML -------------------------------------------------------------------------------------------------
@@ -132,6 +145,7 @@ _SIGNATURE_NAMES = frozenset("messagesignaturesection __sig_pre__ __sig_post__ _
 _BELOW_IS_QUOTED = frozenset("divrplyfwdmsg zwchr __headers__ olk_src_body_section".split())
 _OUTLOOK_LINE = re.compile(r"border(?:-top)?:none;border-top:solid|border-top:solid#|border-style:solidnonenone")
 _MARKED = frozenset("div span p table blockquote".split())
+_MARKED_BLOCKS = frozenset("div blockquote".split())
 
 
 class _Text:
@@ -142,7 +156,6 @@ class _Text:
         self.line: list[str] = []
         self.depth = 0
         self.is_pre = 0
-        self.quotes: list[int] = []  # the elements that are open and quote
         self.rules: list[int] = []  # which lines were made by a rule
 
     def add(self, text: str) -> None:
@@ -153,11 +166,15 @@ class _Text:
                 self.flush(force=True)
                 self.line.append(line)
             return
-        text = _SPACES.sub(" ", text)
-        if text != " " or self.line:
-            self.line.append(text)
+        if not text.strip(" \t\n\r\f"):
+            if self.line:
+                self.line.append(" ")
+            return
+        self.line.append(_SPACES.sub(" ", text) if "\n" in text or "  " in text or "\t" in text else text)
 
     def flush(self, *, force: bool = False) -> None:
+        if not self.line and not force:
+            return
         text = "".join(self.line).replace("\xa0", " ")
         force = force or (text != "" and text.isspace())
         text = text.rstrip() if self.is_pre else text.strip(" ")
@@ -190,68 +207,75 @@ def html_to_text(html: str) -> str:
         return strip_tags(html)
     tree = LexborHTMLParser(html)
     root = tree.body or tree.root
-    return _finish(_walk(root)) if root is not None else ""
+    if root is None:
+        return ""
+    # Outlook gives every span and paragraph attributes; they are read only where one of them may name a signature.
+    return _finish(_walk(root, _MARKED if "signature" in html.lower() else _MARKED_BLOCKS))
 
 
-def _walk(root: LexborNode) -> _Text:
+def _walk(root: LexborNode, marked: frozenset[str]) -> _Text:
     """Depth first without recursion; every element is entered once and left once."""
     out = _Text()
+    above: list[tuple[LexborNode, str, bool]] = []
     node: LexborNode | None = root
     while node is not None:
-        child = _enter(node, out)
-        if child is not None:
-            node = child
-            continue
-        while node is not None:
-            _leave(node, out)
-            if node.mem_id == root.mem_id:
-                node = None
-            elif node.next is not None:
-                node = node.next
-                break
+        tag = node.tag or ""
+        child = None
+        if tag == "-text":
+            out.add(node.text_content or "")
+        elif tag not in _SKIPPED and tag[:1] not in ("-", "!"):
+            is_quote = _enter(node, tag, marked, out)
+            child = node.first_child
+            if child is None:
+                _leave(tag, is_quote, out)
             else:
-                node = node.parent
+                above.append((node, tag, is_quote))
+        node = child or _after(node, above, out)
     out.flush()
     return out
 
 
-def _enter(node: LexborNode, out: _Text) -> LexborNode | None:
-    """Open the element; its first child, or None where there is nothing to descend into."""
-    tag = node.tag or ""
-    if tag == "-text":
-        out.add(node.text_content or "")
-        return None
-    if tag in _SKIPPED or tag.startswith(("-", "!")):
-        return None
+def _after(node: LexborNode, above: list[tuple[LexborNode, str, bool]], out: _Text) -> LexborNode | None:
+    """The next node in order; what ends before it is left."""
+    while above:
+        if node.next is not None:
+            return node.next
+        node, tag, is_quote = above.pop()
+        _leave(tag, is_quote, out)
+    return None
+
+
+def _enter(node: LexborNode, tag: str, marked: frozenset[str], out: _Text) -> bool:
+    """Open the element; whether what is in it is quoted."""
     _begin(tag, out)
-    if tag in _MARKED and (attributes := node.attributes):
-        _mark(node, tag, attributes, out)
-    elif tag == "blockquote" and introduces(out.last()):
-        _quote(node, out)  # without a word about what it is, it may be the person's own indented text
-    return node.first_child
+    is_quote = False
+    if tag in marked and (attributes := node.attributes):
+        is_quote = _mark(node, tag, attributes, out)
+    elif tag == "blockquote":
+        is_quote = introduces(out.last())  # without a word about what it is, it may be the person's own indented text
+    if is_quote:
+        out.flush()
+        out.depth += 1
+    return is_quote
 
 
-def _mark(node: LexborNode, tag: str, attributes: dict[str, str | None], out: _Text) -> None:
+def _mark(node: LexborNode, tag: str, attributes: dict[str, str | None], out: _Text) -> bool:
     """What a mail program says of the element in its attributes: a quote, a signature, the head of a quoted mail."""
     name = attributes.get("id") or attributes.get("name") or attributes.get("data-marker") or ""
     name = name.lower().removeprefix("x_")
     classes = (attributes.get("class") or "").lower().split()
-    if _is_quote(node, tag, classes, attributes.get("style") or ""):
-        _quote(node, out)
-    elif tag != "blockquote" and not out.depth and _is_signature(name, classes):
+    style = attributes.get("style") or ""
+    if _is_quote(node, tag, classes, style):
+        return True
+    if tag != "blockquote" and not out.depth and _is_signature(name, classes):
         out.flush()
         if not out.lines or out.lines[-1] != "--":
             out.lines.append("-- ")
-    elif name in _BELOW_IS_QUOTED or (tag == "div" and _OUTLOOK_LINE.search(_squeezed(attributes.get("style")))):
+    elif name in _BELOW_IS_QUOTED or (tag == "div" and "solid" in style and _OUTLOOK_LINE.search(_squeezed(style))):
         out.flush()
         if not out.rules or _SEPARATOR not in out.last():
             out.rule()
-
-
-def _quote(node: LexborNode, out: _Text) -> None:
-    out.flush()
-    out.quotes.append(node.mem_id)
-    out.depth += 1
+    return False
 
 
 def _begin(tag: str, out: _Text) -> None:
@@ -272,19 +296,14 @@ def _begin(tag: str, out: _Text) -> None:
         out.is_pre += 1
 
 
-def _leave(node: LexborNode, out: _Text) -> None:
-    tag = node.tag or ""
-    if tag in _SKIPPED or tag.startswith(("-", "!")):
-        return
-    if tag in _BLOCKS or tag in _PARAGRAPHS:
+def _leave(tag: str, is_quote: bool, out: _Text) -> None:
+    is_paragraph = tag in _PARAGRAPHS
+    if is_quote or is_paragraph or tag in _BLOCKS:
         out.flush()
-    if out.quotes and out.quotes[-1] == node.mem_id:
-        out.flush()
-        out.quotes.pop()
-        out.depth -= 1
+    out.depth -= is_quote
     if tag == "pre":
         out.is_pre -= 1
-    if tag in _PARAGRAPHS:
+    if is_paragraph:
         out.blank()
 
 

@@ -6,8 +6,6 @@ disclaimer stands below them and holds several stock phrases, fewer if it begins
 so that a person's paragraph beside one of them stays.
 """
 
-import re
-
 from mailcrm.ingest.headerblock import bare, separator_of
 from mailcrm.ingest.phrases import BANNERS
 
@@ -205,9 +203,6 @@ _REPLY_ABOVE = _folded(
     "powyżej tej linii|nad tuto řádku|nad tento řádek|deasupra acestei linii|e fölé a sor fölé|"
     "выше этой линии|выше этой строки|请在此行上方回复|この行より上に"
 )
-_REPLY_WORD = re.compile(
-    "above|yläpuolel|ovanför|ovenfor|over d|oberhalb|über|dessus|encima|sopra|acima|boven|powyżej|nad t|acestei|fölé|выше|上"
-)
 _LONGEST_REPLY_ABOVE = 120
 
 
@@ -215,5 +210,4 @@ def is_reply_above(line: str) -> bool:
     """The line of a help desk under which its own earlier mail stands."""
     if not 10 < len(line) <= _LONGEST_REPLY_ABOVE:
         return False
-    folded = line.casefold()
-    return _REPLY_WORD.search(folded) is not None and _has(folded, _REPLY_ABOVE)
+    return _has(line.casefold(), _REPLY_ABOVE)

@@ -173,7 +173,9 @@ _APPS = (("outlook", "ios"), ("outlook", "android"), ("proton", "mail"), ("yahoo
 
 def is_mobile_line(line: str) -> bool:
     """ "Sent from my iPhone", in many languages; a sentence that begins so is no such line."""
-    if not 8 < len(line) < 160:
+    if not 8 < len(line) < 160 or not line.lstrip(" \t[(<*_>|\xa0").casefold().replace("i̇", "i").startswith(
+        _FIRST_WORDS
+    ):
         return False
     text = bare(line)
     link = text.find("http")
@@ -197,6 +199,9 @@ _GET_APP = tuple(
     "obțineți|trimis|az outlook|elküldve|hangi|saadetud|λήψη|στάλθηκε|al |gönderil|скачать|получить|отправлено|"
     "gesendet|holen|laden|获取|取得|発|送信|ios 用|احصل|보낸|yahoo mail|proton".split("|")
 )
+
+
+_FIRST_WORDS = MOBILE + _GET_APP
 
 
 def _names(folded: str, device: str) -> bool:
