@@ -136,8 +136,5 @@ def test_a_pipe_takes_mail_and_a_mail_is_explained_without_the_database(site: Si
     explained = site.run("explain", "-", stdin=raw)
     assert explained.returncode == 0
     assert b"human" in explained.stdout
-    assert (
-        b"without the database" in site.run("explain", "-", stdin=raw).stderr
-        or not (site.folder / "data" / "secrets").exists()
-    )
+    assert b"route    unknown" in explained.stdout
     site.open()
