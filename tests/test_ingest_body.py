@@ -1,11 +1,15 @@
 """What is new in a reply: shapes that one file of the corpus cannot show, and the limits."""
 
 import time
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailcrm.ingest.body import MARKER, has_marker, new_text, segments
 from mailcrm.ingest.html import html_to_text, is_within_limits, sanitise, strip_tags
+from mailcrm.ingest.memory import Known, fold_known
 from mailcrm.mail import SegmentKind
 from mailcrm.subject import base_subject, is_forward_subject
 
@@ -206,3 +210,41 @@ def test_prefixes_are_taken_off_the_subject(subject: str, bare: str, has_prefix:
 def test_only_the_outermost_prefix_makes_a_forward() -> None:
     assert is_forward_subject("VL: Re: Tarjous")
     assert not is_forward_subject("Re: VL: Tarjous")
+
+
+_PIECES = [
+    "Hei Alice,", "sopii", "", "", "> vanhaa", ">> vanhempaa", "-- ", "--",
+    "On Mon, 4 Mar 2024 at 14:05, Alice <a@x.example> wrote:",
+    "Alice kirjoitti 4.3.2024 klo 14.05:", "________________________________", "-------- Alkuperäinen viesti --------",
+    "---------- Forwarded message ---------", "Lähettäjä: Alice <a@x.example>", "Lähetetty: 4.3.2024 14.05", "Vastaanottaja: Carol",
+    "Aihe: Tarjous", "Terveisin", "Carol Smith", "Acme Oy, puh. 040 123 4567", "Lähetetty iPhonesta", "[EXTERNAL]",
+    "CAUTION: This email originated from outside the organization. Do not click links.", "\xa0", "\t",
+    "##- reply above this line -##",
+    "This e-mail is confidential. If you received it in error, please delete it and notify the sender.", MARKER,
+    "hyllyjen toimitus varastolle maanantaina kello yhdeksän aamulla lastauslaiturille",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.sampled_from(_PIECES), max_size=40), st.booleans(), st.booleans(), st.sampled_from(["", "Carol Smith"])
+)
+def test_whatever_is_folded_the_union_is_the_text(
+    lines: list[str], is_reply: bool, is_forward: bool, writer: str
+) -> None:
+    text = "\n".join(lines)
+    parts = segments(text, is_reply=is_reply, is_forward=is_forward, writer=writer)
+    assert "\n".join(part.text for part in parts) == text
+    assert all(above.kind is not below.kind for above, below in pairwise(parts))
+    if text.strip() and not is_forward and not has_marker(parts):
+        assert new_text(parts), "if folding leaves nothing, everything shows"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=40), st.lists(st.sampled_from(_PIECES), min_size=1, max_size=12))
+def test_reading_by_memory_keeps_every_line(lines: list[str], known: list[str]) -> None:
+    text, message = "\n".join(lines), "\n".join(known)
+    parts = fold_known(segments(text, is_reply=True), (Known(message, message),))
+    assert "\n".join(part.text for part in parts) == text
+    if text.strip() and not has_marker(parts):
+        assert new_text(parts)

@@ -15,6 +15,7 @@ import click
 from mailcrm.cli.main import Context
 from mailcrm.config import Config
 from mailcrm.decide import decide
+from mailcrm.ingest.body import own_text
 from mailcrm.ingest.envelope import envelope_from_headers
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import (
@@ -163,7 +164,7 @@ def _reading(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
         "message_id": mail.message_id or None,
         "in_reply_to": list(mail.in_reply_to),
         "references": list(mail.references),
-        "reply_text": mail.new_text,
+        "reply_text": own_text(mail.segments),
         "html": mail.html_raw or None,
         "segments": [{"kind": s.kind.value, "text": s.text} for s in mail.segments],
         "forwarded": [_forwarded(f) for f in mail.forwarded],

@@ -71,9 +71,14 @@ def segments(text: str, *, is_reply: bool, is_forward: bool = False, writer: str
     return joined(lines, kinds)
 
 
+def own_text(parts: tuple[Segment, ...]) -> str:
+    """What the writer wrote now; of a forward that is what stands above it, perhaps nothing."""
+    return _text_of(parts, NEW)
+
+
 def new_text(parts: tuple[Segment, ...]) -> str:
     """The newly written text; of a forward without words of its own, the forwarded text."""
-    new = _text_of(parts, NEW)
+    new = own_text(parts)
     if new or has_marker(parts):
         return new
     return _text_of(parts, FORWARDED)
