@@ -54,6 +54,9 @@ def test_the_persons_words_above_a_wrapped_attribution_stay() -> None:
         "Yes.\n\nOn Monday, 4 March 2024, 14:05, Alice <alice@firma.example> wrote: old words\nand more",
         "Yes.\n\n>>> Alice Seller <alice@firma.example> 04.03.24 14.05 >>>\nold words",
         "Yes.\n\nFrom: alice@firma.example\nDate: Mon, 4 Mar 2024 14:05:00 +0200\n\nold words",
+        "Yes.\n\nAlice Seller ---04.03.2024 14:05:11---old words\nand more",
+        "Yes.\n\nFrom: Alice\nSent: Monday, 4 March 2024 14:05\nTo: Carol\n\nold words",
+        "Yes.\n\nQuoting Alice (2024-03-04 14:05:11)\n> old words",
         'Yes.\nTemat: Oferta Data: 2024-03-04 14:05Nadawca: "Alice" alice@firma.example Adresat:\nold words',
     ],
 )

@@ -111,3 +111,16 @@ def test_below_a_help_desks_line_stands_what_the_help_desk_wrote(line: str) -> N
 def test_an_answer_below_a_quoted_help_desks_line_is_new() -> None:
     text = "> Vastaa tämän rivin yläpuolelle\n> Toimiiko?\n\nToimii."
     assert new_text(segments(text, is_reply=True)) == "Toimii."
+
+
+@pytest.mark.parametrize("is_reply", [True, False])
+def test_the_armour_of_a_signed_text_is_footer(is_reply: bool) -> None:
+    text = (
+        "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nSopii.\n-----BEGIN PGP SIGNATURE-----\n\niQ\n=ab\n"
+        "-----END PGP SIGNATURE-----\n"
+    )
+    assert new_text(segments(text, is_reply=is_reply)) == "Sopii."
+
+
+def test_armour_without_an_end_shows() -> None:
+    assert "iQ" in new_text(segments("Sopii.\n-----BEGIN PGP SIGNATURE-----\n\niQ", is_reply=True))

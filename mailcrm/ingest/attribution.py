@@ -10,6 +10,10 @@ from mailcrm.ingest.phrases import OPENERS, WROTE
 
 _TIME = re.compile(r"\d{1,2}[:.h]\d{2}|(?:19|20)\d\d|\d{1,2}[./-]\d{1,2}[./-]\d{2}|\d\s?(?:am|pm)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"(?<![\d.])\d{1,2}[:.]\d{2}(?![\d.])")
+_NOTES = re.compile(
+    r"[^\n]{2,80}? ?---\d{1,4}[./-]\d{1,2}[./-]\d{1,4} \d{1,2}:\d\d"
+)  # "Carol ---04.03.2024 14:05:11---Hi"
+_QUOTING = ("Quoting ", "Excerpts from ", "Quoth ")  # without a colon, by some programs
 _TO_THE_READER = (
     "you wrote",
     "you said",
@@ -60,6 +64,8 @@ def attribution_end(lines: list[str], start: int) -> int:
 
 def glued_attribution(line: str) -> bool:
     """Whether the quoted text begins on the same line: "On 4 March, Alice <alice@x.example> wrote: Hi Carol"."""
+    if "---" in line[:120] and _NOTES.match(line):
+        return True
     if "@" not in line[:_LONGEST] or not _opens(bare(line[:40])):
         return False
     text = bare(line[:_LONGEST])
@@ -82,6 +88,8 @@ def _ends_in_verb(head: str) -> bool:
 
 def may_end(line: str) -> bool:
     """Whether an attribution may end on this line; nearly no other line does."""
+    if line.startswith(_QUOTING):
+        return True
     return line.rstrip(" \t*_\xa0\u200e\u200f\u202c").endswith(_ENDS)
 
 
@@ -105,6 +113,8 @@ def _names_writer(text: str) -> bool:
 def introduces(line: str) -> bool:
     """Directly above ``>`` lines a vaguer attribution will do: "Carol wrote:", or a dated line of an unknown language."""
     text = bare(line)
+    if text.startswith(_QUOTING) and _has_date_or_address(text):
+        return True
     if not text.endswith((":", "：")):
         return False
     return (_ends_in_verb(text) and len(text) < 80) or _has_date_or_address(text)

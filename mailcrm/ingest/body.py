@@ -38,6 +38,7 @@ from mailcrm.ingest.notices import (
     is_disclaimer_start,
     is_privacy_notice,
     is_reply_above,
+    pgp_end,
 )
 from mailcrm.ingest.phrases import LIST_FOOTERS
 from mailcrm.ingest.signature import LONGEST, card_start, delimited, is_delimiter, is_mobile_line
@@ -314,7 +315,11 @@ def _closes_bracket(above: str, line: str) -> bool:
 
 
 def _fold_gateway_lines(lines: list[str], kinds: list[SegmentKind]) -> None:
-    """Banners above the first new words, disclaimers below the last."""
+    """Banners above the first new words, disclaimers below the last, a signed text's armour around them."""
+    for index, line in enumerate(lines):
+        if line.startswith("-----BEGIN PGP SIG") and kinds[index] is NEW:
+            end = pgp_end(lines, index)
+            kinds[index:end] = [FOOTER] * (end - index)
     first = next((index for index, line in enumerate(lines) if line.strip()), 0)
     if kinds[first] is NEW and (end := banner_end(lines, first)) > first:
         kinds[first:end] = [FOOTER] * (end - first)

@@ -78,7 +78,7 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
     known = {"from", "date", "to", "cc", "subject"} & fields.keys()
     if "from" not in known or len(known) < (2 if is_below_separator else 3):
         return None if not _is_short_block(fields, known) else Block(fields, end)
-    if "subject" not in known and not is_below_separator and not _names_mailbox(fields):
+    if "subject" not in known and not is_below_separator and not _is_written_by_program(fields):
         return None  # "From: Bristol, To: Helsinki, Date: Monday" is an order
     return Block(fields, end)
 
@@ -96,8 +96,8 @@ def _without_colons(lines: list[str], start: int) -> Block | None:
     return Block(fields, start + len(fields)) if len(fields) >= 3 else None
 
 
-def _names_mailbox(fields: dict[str, str]) -> bool:
-    return "@" in fields.get("from", "") + fields.get("to", "")
+def _is_written_by_program(fields: dict[str, str]) -> bool:
+    return "@" in fields.get("from", "") + fields.get("to", "") or _CLOCK.search(fields.get("date", "")) is not None
 
 
 def _is_short_block(fields: dict[str, str], known: set[str]) -> bool:
@@ -189,7 +189,8 @@ def separator_of(line: str) -> str:
     core = text.strip("-_=*~—–―─#:： .\t>|<")
     if not core:
         stripped = line[:400].strip(" \t>*")
-        return "rule" if len(stripped) >= 4 and stripped[0] in "_-=—–─" and len(set(stripped)) == 1 else ""
+        is_rule = len(set(stripped)) == 1 or set(stripped) == {"-", "="}
+        return "rule" if len(stripped) >= 4 and stripped[0] in "_-=—–─" and is_rule else ""
     if len(core) > 120 and text[:2] != "--":
         return ""
     folded = core.casefold().replace("i̇", "i")

@@ -143,7 +143,9 @@ _QUOTED_CLASSES = frozenset("moz-cite-prefix yahoo_quoted".split())
 _SIGNATURE_CLASSES = frozenset("gmail_signature protonmail_signature_block zmail_signature_below".split())
 _SIGNATURE_NAMES = frozenset("messagesignaturesection __sig_pre__ __sig_post__ _rc_sig".split())
 _BELOW_IS_QUOTED = frozenset("divrplyfwdmsg zwchr __headers__ olk_src_body_section".split())
-_OUTLOOK_LINE = re.compile(r"border(?:-top)?:none;border-top:solid|border-top:solid#|border-style:solidnonenone")
+_OUTLOOK_LINE = re.compile(
+    r"border(?:-top)?:none;border-top:solid|border-top:solid#|border-style:solidnonenone|border-top-style:solid"
+)
 _MARKED = frozenset("div span p table blockquote".split())
 _MARKED_BLOCKS = frozenset("div blockquote".split())
 
@@ -267,6 +269,8 @@ def _mark(node: LexborNode, tag: str, attributes: dict[str, str | None], out: _T
     style = attributes.get("style") or ""
     if _is_quote(node, tag, classes, style):
         return True
+    if "gmail_quote" in classes or "gmail_extra" in classes:
+        out.blank()  # what is in it stands apart from the words above
     if tag != "blockquote" and not out.depth and _is_signature(name, classes):
         out.flush()
         if not out.lines or out.lines[-1] != "--":

@@ -190,6 +190,22 @@ _HEADINGS = frozenset(
 )
 
 
+# --- marks of a signed text ---------------------------------------------------------------------------------------------
+
+_LONGEST_PGP = 80
+
+
+def pgp_end(lines: list[str], start: int) -> int:
+    """The index after the armour of a PGP-signed text that begins on the line ``start``: its head, or its signature."""
+    line = lines[start].rstrip()
+    near = range(start + 1, min(len(lines), start + _LONGEST_PGP))
+    if line == "-----BEGIN PGP SIGNED MESSAGE-----":
+        return next((index for index in near if not lines[index].startswith("Hash:")), start + 1)
+    if line == "-----BEGIN PGP SIGNATURE-----":
+        return next((index + 1 for index in near if lines[index].startswith("-----END PGP SIGNATURE")), start)
+    return start
+
+
 # --- "reply above this line" --------------------------------------------------------------------------------------------
 
 _REPLY_ABOVE = _folded(

@@ -186,7 +186,7 @@ DEVICES = (
     "mobile|handy|puhelin|mobil|tablet|outlook|mail|gmail|yahoo|proton|spark|smartphone|smart phone|handheld|verizon|"
     "t-mobile|aol|mac|"
     "móvil|celular|cellulare|telefon|telefoon|téléphone|mailbird|k-9|kaiten|airmail|matkapuhel|älypuhel|kännykä|"
-    "applewatch|apple watch|"
+    "applewatch|apple watch|windows|sähköpost|e-post|"
     "xiaomi|redmi|honor|oppo|hcl verse|thunderbird|nine|newton|bluemail|em client|typeapp|superhuman|hey|fastmail|"
     "front|wireless|device"
 ).split("|")
@@ -240,7 +240,8 @@ BANNERS = tuple(
 LIST_FOOTERS = tuple(
     phrase.casefold()
     for phrase in (
-        "you received this message because you are subscribed|mailing list|postituslista|sähköpostilista|e-postlista|"
+        "you received this message because you are subscribed|to unsubscribe|groups.io links|list-unsubscribe|"
+        "mailing list|postituslista|sähköpostilista|e-postlista|"
         "mailingliste|"
         "to unsubscribe from this group|liste de diffusion|lista de correo"
     ).split("|")
