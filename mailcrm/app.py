@@ -384,8 +384,9 @@ class Daemon:
                     self.base.spool.wait(_LOOK_SECONDS)
             except Exception:  # the worker loop: what was claimed is taken back here
                 log.exception("a batch stopped short and is taken up again")
-                self.base.spool.give_back_mine()
+                worker.give_back()
                 self._stopping.wait(_PAUSE_SECONDS)
+        worker.put_back()
 
     def _start_imap(self, stack: contextlib.AsyncExitStack) -> None:
         for settings in imap_settings(self.base.config):

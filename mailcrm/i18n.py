@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
@@ -63,6 +63,7 @@ def known_locale(locale: str) -> str:
     return language if language in LOCALES else "en"
 
 
+@lru_cache(maxsize=1000)
 def format_date(value: date, locale: str) -> str:
     return dates.format_date(value, "medium", locale=_babel(locale))
 
@@ -70,7 +71,7 @@ def format_date(value: date, locale: str) -> str:
 def format_datetime(value: datetime, locale: str, zone: str) -> str:
     """Day and minute in the reader's zone, e.g. "23 Nov 2026, 14:32" or "23.11.2026 klo 14.32"."""
     local = value.astimezone(ZoneInfo(zone))
-    day = dates.format_date(local.date(), "medium", locale=_babel(locale))
+    day = format_date(local.date(), locale)
     return f"{day} klo {local:%H.%M}" if known_locale(locale) == "fi" else f"{day}, {local:%H:%M}"
 
 

@@ -13,6 +13,7 @@ import hashlib
 import logging
 import traceback
 import zlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +29,7 @@ from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import AuthorKind, Door, Envelope, Event, Facts, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
 from mailcrm.notify import outbox
-from mailcrm.reader import Reader
+from mailcrm.reader import Reader, Reading
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store, remembering, savepoint
@@ -37,7 +38,7 @@ from mailcrm.store.keyring import Keyring
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import inbound, inbound_copy
 from mailcrm.store.tables import raw as raw_table
-from mailcrm.threading.lookup import lock_keys, look_up, take_locks
+from mailcrm.threading.lookup import lock_keys, look_up, remember_staff, take_locks
 
 __all__ = ["Entry", "Places", "Worker", "process_one", "understand"]
 
@@ -180,8 +181,34 @@ class _Read:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Claimed mails that are read and placed together; ``size`` is that of their files."""
+
+    claimed: tuple[SpoolEntry, ...]
+    size: int
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether none of them was tried before."""
+        return all(spooled.attempts == 1 for spooled in self.claimed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A group that is being read."""
+
+    group: _Group
+    raws: tuple[bytes, ...]
+    reading: Reading
+
+
 class Worker:
-    """Takes mail from the spool to the outbox. One thread calls ``run_batch``."""
+    """Takes mail from the spool to the outbox. One thread calls ``run_batch``.
+
+    While it places one group, the reading processes read the next: of mails that were never tried, and of no more than memory
+    holds. Mails are placed in the order in which they were claimed.
+    """
 
     def __init__(
         self,
@@ -200,20 +227,48 @@ class Worker:
         self.now = now
         self.reader = reader
         self.wake_deliver = wake_deliver
+        self._claimed: deque[_Group] = deque()
+        self._ahead: _Begun | None = None
         self._shown_count = -1  # of what the spool put aside; at the start, all of it is looked at
 
-    def run_batch(self, limit: int = 25) -> int:
-        """Process up to ``limit`` waiting mails; returns how many were claimed. A database that is away loses nothing."""
-        claimed = self.spool.claim(limit)
+    def run_batch(self, limit: int = 50) -> int:
+        """Process up to ``limit`` waiting mails; returns how many. A database that is away loses nothing."""
+        begun, self._ahead = self._ahead or self._begin(limit), None
         self._show_put_aside()
-        if not claimed:
+        if begun is None:
             return 0
-        for group in _by_size(claimed):
-            self._run_group(group)
-        return len(claimed)
+        if self.reader.is_apart and begun.group.is_fresh:
+            self._ahead = self._begin(limit, _MOST_AT_ONCE - begun.group.size)
+        self._run_group(begun)
+        return len(begun.group.claimed)
 
-    def _run_group(self, claimed: Sequence[SpoolEntry]) -> None:
-        read = self._understand_all(claimed)
+    def put_back(self) -> None:
+        """Let go of what was claimed and not yet worked on; at the end. No try is spent."""
+        ahead, self._ahead = self._ahead, None
+        for group in (*((ahead.group,) if ahead else ()), *self._claimed):
+            for spooled in group.claimed:
+                self.spool.put_back(spooled)
+        self._claimed.clear()
+
+    def give_back(self) -> None:
+        """After a batch that stopped short: everything claimed waits again, and what was read of it is forgotten."""
+        self._ahead = None
+        self._claimed.clear()
+        self.spool.give_back_mine()
+
+    def _begin(self, limit: int, room: int | None = None) -> _Begun | None:
+        """Have the next group read; None if nothing waits, or if it has no room beside the one in hand."""
+        if not self._claimed:
+            self._claimed.extend(_by_size(self.spool.claim(limit)))
+        if not self._claimed or (room is not None and self._claimed[0].size > room):
+            return None
+        group = self._claimed.popleft()
+        raws = tuple(spooled.read() for spooled in group.claimed)
+        mails = [(raw, spooled.envelope) for raw, spooled in zip(raws, group.claimed, strict=True)]
+        return _Begun(group, raws, self.reader.start(mails))
+
+    def _run_group(self, begun: _Begun) -> None:
+        read = self._understand_all(begun)
         try:
             self._store_blobs(read)
         except OSError as e:  # the disk, no mail: nothing was begun
@@ -231,11 +286,9 @@ class Worker:
 
     # understanding, outside any transaction
 
-    def _understand_all(self, claimed: Sequence[SpoolEntry]) -> list[_Read]:
-        raws = [spooled.read() for spooled in claimed]
-        answers = self.reader.read_all([(raw, s.envelope) for raw, s in zip(raws, claimed, strict=True)])
+    def _understand_all(self, begun: _Begun) -> list[_Read]:
         read: list[_Read] = []
-        for spooled, raw, answer in zip(claimed, raws, answers, strict=True):
+        for spooled, raw, answer in zip(begun.group.claimed, begun.raws, begun.reading.answers(), strict=True):
             if isinstance(answer, Exception):
                 self._failed(spooled, answer)
             else:
@@ -264,6 +317,7 @@ class Worker:
         take_locks(session, (key for r in read for key in lock_keys(r.mail, r.spooled.envelope)))
         failed: list[tuple[_Read, Exception]] = []
         with remembering(session):
+            remember_staff(session, ((r.mail, r.verdict, r.spooled.envelope) for r in read))
             for item in read:
                 try:
                     with savepoint(session):
@@ -333,17 +387,15 @@ def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {str(cause).partition(chr(10))[0]}"[:300]
 
 
-def _by_size(claimed: Sequence[SpoolEntry]) -> list[list[SpoolEntry]]:
+def _by_size(claimed: Sequence[SpoolEntry]) -> list[_Group]:
     """In groups that memory holds: a mail being read takes several times its size, and 25 of the largest would end the process."""
-    groups: list[list[SpoolEntry]] = []
-    room = 0
+    groups: list[_Group] = []
     for spooled in claimed:
         size = spooled.path.stat().st_size
-        if not groups or size > room:
-            groups.append([])
-            room = _MOST_AT_ONCE
-        groups[-1].append(spooled)
-        room -= size
+        if groups and groups[-1].size + size <= _MOST_AT_ONCE:
+            groups[-1] = _Group((*groups[-1].claimed, spooled), groups[-1].size + size)
+        else:
+            groups.append(_Group((spooled,), size))
     return groups
 
 

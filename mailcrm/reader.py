@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -26,22 +26,42 @@ class Unreadable(Exception):
     """Reading this mail ended its process, or did not end."""
 
 
+class Reading:
+    """Mails that are being read; ``answers`` waits for them."""
+
+    def __init__(self, answers: "Callable[[], list[Understood | Exception]]") -> None:
+        self._answers = answers
+
+    def answers(self) -> list[Understood | Exception]:
+        """One answer per mail, in order: what was read, or why it could not be. To be asked once."""
+        return self._answers()
+
+
 class Reader:
-    """``processes`` 0 reads in the calling thread. Not for use by several threads at once."""
+    """``processes`` 0 reads in the calling thread, when it is asked for the answers. Not for several threads at once."""
 
     def __init__(self, processes: int) -> None:
         self._processes = processes
         self._pool: ProcessPoolExecutor | None = None
 
-    def read_all(self, mails: Sequence[Mail]) -> list[Understood | Exception]:
-        """One answer per mail, in order: what was read, or why it could not be."""
+    @property
+    def is_apart(self) -> bool:
+        """Whether other processes read while the caller does something else."""
+        return self._processes > 0
+
+    def start(self, mails: Sequence[Mail]) -> Reading:
+        """Have the mails read."""
         if not self._processes:
-            return _read(mails)
+            return Reading(lambda: _read(mails))
         groups = [mails[at : at + _TOGETHER] for at in range(0, len(mails), _TOGETHER)]
         futures = [self._submit(group) for group in groups]
         pool = self._pool
-        answers = [self._answers(future, pool, group) for future, group in zip(futures, groups, strict=True)]
-        return [answer for group in answers for answer in group]
+
+        def wait() -> list[Understood | Exception]:
+            answers = [self._answers(future, pool, group) for future, group in zip(futures, groups, strict=True)]
+            return [answer for group in answers for answer in group]
+
+        return Reading(wait)
 
     def close(self) -> None:
         if self._pool is not None:

@@ -121,6 +121,6 @@ def test_a_connection_that_is_lost_is_told_as_the_database_away(postgres_url: st
 def test_each_shape_is_compiled_once(store: Store) -> None:
     by_name = Prepared(_BY_NAME.statement)
     with store.read() as session:
-        for names in (["a"], ["b"], ["a", "b"], ["c", "d"]):
+        for names in (["a"], ["b"], ["a", "b"], ["c", "d"], list("abcde"), list("abcdefgh")):
             by_name.all(session, {"names": names})
-    assert len(by_name.compiled) == 2
+    assert len(by_name.compiled) == 3  # one, two, up to eight

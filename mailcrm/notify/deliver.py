@@ -49,7 +49,7 @@ from mailcrm.store.faults import in_a_line, is_away
 from mailcrm.store.keyring import Keyring
 
 log = logging.getLogger(__name__)
-GROUP = 20  # rows claimed, and results recorded, in one transaction
+GROUP = 40  # rows claimed, and results recorded, in one transaction
 IDLE_SECONDS = 1.0  # between two looks at the outbox when nobody wakes us
 AWAY_SECONDS = 5.0  # and while the database is away
 

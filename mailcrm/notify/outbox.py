@@ -9,7 +9,7 @@ process is counted too; a claim ends with its result, its lease, or ``take_back`
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -115,7 +115,7 @@ def _draft(event: Event, notice: Notice, now: datetime, domain: str) -> _Draft:
 
 
 def _params(event: Event, notice: Notice) -> dict[str, Any]:
-    kept = {key: value for key, value in asdict(event).items() if key in _KEPT and value}
+    kept = {key: value for key in _KEPT if (value := getattr(event, key))}
     return {**kept, "event": event.kind, "why": notice.why, **({"skipped": notice.skipped} if notice.skipped else {})}
 
 

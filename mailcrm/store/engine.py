@@ -8,6 +8,7 @@ A ``session`` here and everywhere is an SQLAlchemy Core connection inside a tran
 no rendering, no file removal.
 """
 
+import json
 import queue
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -157,10 +158,16 @@ class _WriterThread:
             del work, done, item
 
 
+def _json(value: Any) -> str:
+    """Most lists and mappings of a mail's rows are empty, and the encoder takes as long over those as over any."""
+    return "[]" if value == [] else "{}" if value == {} else json.dumps(value)
+
+
 def _sqlite_engine(url: str, *, is_writer: bool) -> Engine:
     engine = create_engine(
         url,
-        connect_args={"check_same_thread": False, "timeout": 10},
+        connect_args={"check_same_thread": False, "timeout": 10, "cached_statements": 500},
+        json_serializer=_json,
         **({"poolclass": StaticPool} if is_writer else {"poolclass": QueuePool, "pool_size": 5, "max_overflow": 20}),
     )
 

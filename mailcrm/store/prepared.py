@@ -8,6 +8,7 @@ database answers in five. A ``Prepared`` is a constant of its module. Values are
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Insert, Select, Update
@@ -17,8 +18,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import CompoundSelect
 from sqlalchemy.types import TypeEngine
 
+from mailcrm.store.tables import UTCDateTime
+
 Statement = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]] | Insert | Update | Delete
 _namedtuple: Any = namedtuple
+_Column = tuple[str, TypeEngine[Any]]
 Convert = Callable[[Any], Any] | None
 
 
@@ -39,31 +43,36 @@ class _Bind:
     constant: Any
     convert: Convert
 
-    def value(self, values: Mapping[str, Any]) -> Any:
-        if self.slot is None:
-            return self.constant
-        value = values[self.slot.name]
-        if self.slot.element is not None:
-            value = value[self.slot.element]
-        return value if self.convert is None else self.convert(value)
 
-
-@dataclass(slots=True)
 class _Compiled:
     """The SQL for one database and one shape of values."""
 
-    sql: str
-    binds: tuple[_Bind, ...]
-    is_positional: bool
-    column_types: tuple[TypeEngine[Any], ...]
-    make_row: Callable[[Any], Any]
-    is_returning: bool
-    converts: tuple[tuple[int, Callable[[Any], Any]], ...] | None = None  # known when the first answer has come
+    def __init__(self, compiled: SQLCompiler, sql: str, binds: Sequence[_Bind], columns: Sequence[_Column]) -> None:
+        self.sql = sql
+        self.is_returning = bool(compiled.effective_returning)
+        self.column_types = tuple(type_ for _, type_ in columns)
+        self.make_row = _namedtuple("Row", [name for name, _ in columns], rename=True)._make
+        self.converts: tuple[tuple[int, Callable[[Any], Any]], ...] | None = (
+            None  # known when the first answer has come
+        )
+        self._keys = None if compiled.positional else tuple(bind.key for bind in binds)
+        self._constants = [bind.constant for bind in binds]
+        slots = [(place, bind.slot, bind.convert) for place, bind in enumerate(binds) if bind.slot is not None]
+        self._named = [(place, slot.name) for place, slot, _ in slots if slot.element is None]
+        self._elements = [(place, slot.name, slot.element) for place, slot, _ in slots if slot.element is not None]
+        self._converted = [(place, convert) for place, _, convert in slots if convert is not None]
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
-        if self.is_positional:
-            return tuple([bind.value(values) for bind in self.binds])
-        return {bind.key: bind.value(values) for bind in self.binds}
+        """As the driver takes them: by place or by name."""
+        made = self._constants.copy()
+        for place, name in self._named:
+            made[place] = values[name]
+        for place, name, element in self._elements:
+            sequence = values[name]
+            made[place] = sequence[element] if element < len(sequence) else sequence[-1]
+        for place, convert in self._converted:
+            made[place] = convert(made[place])
+        return made if self._keys is None else dict(zip(self._keys, made, strict=True))
 
 
 class Prepared:
@@ -134,11 +143,17 @@ class Prepared:
     def _of(self, dialect: Dialect, values: Mapping[str, Any]) -> _Compiled:
         if self._expanding is None:
             self._expanding = _expanding_names(self.statement, dialect)
-        shape = (dialect.name, *values, *[len(values[name]) for name in self._expanding])
+        lengths = {name: _stepped(len(values[name])) for name in self._expanding}
+        shape = (dialect.name, *values, *lengths.values())
         found = self.compiled.get(shape)
         if found is None:
-            found = self.compiled[shape] = _compile(self.statement, dialect, values, self._expanding)
+            found = self.compiled[shape] = _compile(self.statement, dialect, values, lengths)
         return found
+
+
+def _stepped(length: int) -> int:
+    """A sequence is filled up to a few lengths, with its last element again: else every length were an SQL of its own."""
+    return length if length <= 4 or length > 1000 else 1 << (length - 1).bit_length()
 
 
 def _expanding_names(statement: Statement, dialect: Dialect) -> tuple[str, ...]:
@@ -149,23 +164,18 @@ def _expanding_names(statement: Statement, dialect: Dialect) -> tuple[str, ...]:
     return tuple(name for name, bind in compiled.binds.items() if bind.expanding and bind.required)
 
 
-def _compile(statement: Statement, dialect: Dialect, values: Mapping[str, Any], expanding: Sequence[str]) -> _Compiled:
+def _compile(
+    statement: Statement, dialect: Dialect, values: Mapping[str, Any], lengths: Mapping[str, int]
+) -> _Compiled:
     slots: dict[str, Any] = {name: _Slot(name) for name in values}
-    slots |= {name: [_Slot(name, i) for i in range(len(values[name]))] for name in expanding}
+    slots |= {name: [_Slot(name, i) for i in range(length)] for name, length in lengths.items()}
     compiled = statement.compile(dialect=dialect, column_keys=list(values) if isinstance(statement, Insert) else None)
     assert isinstance(compiled, SQLCompiler)
     state = compiled.construct_expanded_state(slots)
     found = state.parameters
     whole = {part: name for name, parts in state.parameter_expansion.items() for part in parts}
-    columns = _columns(statement)
-    return _Compiled(
-        sql=state.statement,
-        binds=tuple(_bind(key, found[key], compiled, dialect, whole) for key in state.positiontup or found),
-        is_positional=compiled.positional,
-        column_types=tuple(type_ for _, type_ in columns),
-        make_row=_namedtuple("Row", [name for name, _ in columns], rename=True)._make,
-        is_returning=bool(compiled.effective_returning),
-    )
+    binds = [_bind(key, found[key], compiled, dialect, whole) for key in state.positiontup or found]
+    return _Compiled(compiled, state.statement, binds, _columns(statement))
 
 
 def _bind(key: str, found: Any, compiled: SQLCompiler, dialect: Dialect, whole: Mapping[str, str]) -> _Bind:
@@ -173,11 +183,13 @@ def _bind(key: str, found: Any, compiled: SQLCompiler, dialect: Dialect, whole: 
     slot = found if isinstance(found, _Slot) else None
     bind = compiled.binds[whole.get(key, key)]
     convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    if convert is not None and isinstance(bind.type, UTCDateTime):
+        convert = lru_cache(maxsize=100)(convert)  # a mail writes the same few moments into all its rows
     constant = found if slot or convert is None else convert(found)
     return _Bind(key, slot, constant, convert)
 
 
-def _columns(statement: Statement) -> list[tuple[str, TypeEngine[Any]]]:
+def _columns(statement: Statement) -> list[_Column]:
     """Names and types of what it answers: of a query, or of RETURNING."""
     return [(column.key or "", column.type) for column in statement.exported_columns]
 
@@ -192,8 +204,9 @@ def run_plain(session: Connection, sql: str) -> None:
 
 def _execute(session: Connection, sql: str, parameters: Any, *, is_many: bool) -> Any:
     cursor = session.connection.cursor()
-    for listen in session.dispatch.before_cursor_execute:
-        listen(session, cursor, sql, parameters, None, is_many)
+    listeners = session.dispatch.before_cursor_execute
+    if listeners:
+        listeners(session, cursor, sql, parameters, None, is_many)
     try:
         if is_many:
             cursor.executemany(sql, parameters)

@@ -8,8 +8,9 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BindParameter, Row, and_, bindparam, func, literal, or_, select, text
@@ -71,6 +72,7 @@ from mailcrm.threading.references import ids_to_look_up, ref_hits
 from mailcrm.threading.similar import is_mostly_same
 
 _HOURS_2 = timedelta(hours=2)
+_MOST_ASKED = 2_000  # addresses of a batch in one statement
 _MOST_LOCKED = 100  # addresses of one kind: the server's table of locks is shared by all that work on it
 _KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -284,14 +286,40 @@ _STAFF = Prepared(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _StaffOfBatch:
+    """Whom of ``asked`` we know as users."""
+
+    asked: frozenset[str] = frozenset()
+    found: Mapping[str, StaffAddress] = field(default_factory=dict)
+
+
+def remember_staff(session: Session, mails: Iterable[tuple[ParsedMail, Verdict, Envelope]]) -> None:
+    """Inside ``remembering``: ask once for the users among all addresses that a batch names."""
+    keys = frozenset(key for mail in mails for key in _named_keys(*mail))
+    if len(keys) <= _MOST_ASKED:
+        remembered(session, _StaffOfBatch, lambda: _StaffOfBatch(keys, _read_staff(session, keys)))
+
+
 def staff_addresses(
     session: Session, mail: ParsedMail, verdict: Verdict, envelope: Envelope
 ) -> dict[str, StaffAddress]:
     """Users' addresses among those the mail names, those said to have written it through a form or a list included."""
+    keys = _named_keys(mail, verdict, envelope)
+    batch = remembered(session, _StaffOfBatch, _StaffOfBatch, lambda _: False)
+    if keys <= batch.asked:
+        return {key: batch.found[key] for key in keys if key in batch.found}
+    return _read_staff(session, keys)
+
+
+def _named_keys(mail: ParsedMail, verdict: Verdict, envelope: Envelope) -> frozenset[str]:
     form, list_ = verdict.form, mail.written_by
     said = (form.person if form else None, list_.box if list_ else None)
     named = [a.address for a in (mail.from_, mail.sender, *mail.reply_to, *mail.to, *mail.cc, *said) if a]
-    keys = {address_key(a) for a in (*named, envelope.mail_from)} - {""}
+    return frozenset(address_key(a) for a in (*named, envelope.mail_from)) - {""}
+
+
+def _read_staff(session: Session, keys: frozenset[str]) -> dict[str, StaffAddress]:
     rows = _STAFF.all(session, {"keys": sorted(keys)})
     return {row.key: StaffAddress(row.key, row.user_id, row.is_active) for row in rows}
 
@@ -618,10 +646,11 @@ _INACTIVE = Prepared(select(user.c.id).where(user.c.id.in_(_IDS), or_(~user.c.is
 
 def inactive_users(session: Session, ids: Iterable[int | None]) -> frozenset[int]:
     """Which of these users are deactivated, or may own no lead."""
-    wanted = [i for i in ids if i is not None]
+    wanted = sorted(i for i in ids if i is not None)
     if not wanted:
         return frozenset()
-    return frozenset(_INACTIVE.column(session, {"ids": wanted}))
+    read = partial(_INACTIVE.column, session, {"ids": wanted})
+    return frozenset(remembered(session, ("inactive", *wanted), read, lambda _: True))
 
 
 _TEAM = Prepared(select(team.c.rule, team.c.rotation_user_id).where(team.c.id == bindparam("team")).with_for_update())
