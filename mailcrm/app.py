@@ -37,12 +37,13 @@ from mailcrm.ingest.smtp import Connections, SmtpSettings, start_smtp
 from mailcrm.ingest.spool import Spool
 from mailcrm.mail import ConfigError, Temporary
 from mailcrm.notify import digest
+from mailcrm.notify.composer import composer
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.outbox import take_back
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Places, Worker
 from mailcrm.process import deliverer_name, name_file, process_name, utc_now
-from mailcrm.reader import Reader
+from mailcrm.reader import reader
 from mailcrm.rules import rules_of
 from mailcrm.schedule import Job, start
 from mailcrm.store.blobs import Blobs
@@ -361,16 +362,18 @@ class Daemon:
         take_back_dead_claims(base)
         settings = deliver_settings(base.config, base.keyring, name)
         relay = relay_settings(base.config)
-        deliverer = Deliverer(base.store, settings, base.now, base.blobs, lambda: SmtpRelay(relay))
+        composing = composer(settings.head, min(base.config.ingest.processes, 1))
+        stack.push_async_callback(asyncio.to_thread, composing.close)
+        deliverer = Deliverer(base.store, settings, base.now, base.blobs, lambda: SmtpRelay(relay), composing)
         stack.push_async_callback(asyncio.to_thread, deliverer.close)
         self._thread(stack, "deliver", deliverer.run, deliverer.stop)
         return deliverer
 
     def _start_worker(self, stack: contextlib.AsyncExitStack, wake: Callable[[], None]) -> None:
         base = self.base
-        reader = Reader(base.config.ingest.processes)
-        worker = Worker(base.store, base.spool, base.blobs, base.places(), base.now, reader, wake)
-        stack.push_async_callback(asyncio.to_thread, reader.close)
+        reading = reader(base.config.ingest.processes)
+        worker = Worker(base.store, base.spool, base.blobs, base.places(), base.now, reading, wake)
+        stack.push_async_callback(asyncio.to_thread, reading.close)
         self._thread(stack, "work", lambda: self._work(worker), self._stopping.set)
 
     def _work(self, worker: Worker) -> None:

@@ -23,13 +23,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailcrm import crash
 from mailcrm.address import address_key, read_token
+from mailcrm.apart import Begun
 from mailcrm.apply import Arrival, apply, join_teams, move_to_lead
 from mailcrm.decide import decide
 from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import AuthorKind, Door, Envelope, Event, Facts, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
 from mailcrm.notify import outbox
-from mailcrm.reader import Reader, Reading
+from mailcrm.reader import Reader, Understood
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store, remembering, savepoint
@@ -200,7 +201,7 @@ class _Begun:
 
     group: _Group
     raws: tuple[bytes, ...]
-    reading: Reading
+    reading: Begun[Understood]
 
 
 class Worker:

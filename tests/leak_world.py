@@ -33,7 +33,7 @@ from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.outbox import release
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Worker
-from mailcrm.reader import Reader
+from mailcrm.reader import reader
 from mailcrm.store.tables import activity, inbound, lead, message, outbox
 from tests.daemon_house import DOMAIN, EXPORT, PROOF, SALES, Clock, _furnished, address_in, house_config, mail, proven
 from tests.smtp_peer import CaughtMail, SmtpSink
@@ -536,7 +536,7 @@ def world(data_dir: Path, sink: SmtpSink, seed: int, database: str = "") -> Iter
         settings = deliver_settings(config, base.keyring, "world")
         relay = relay_settings(config)
         deliverer = Deliverer(base.store, settings, clock, base.blobs, lambda: SmtpRelay(relay))
-        worker = Worker(base.store, base.spool, base.blobs, base.places(), clock, Reader(0))
+        worker = Worker(base.store, base.spool, base.blobs, base.places(), clock, reader(0))
         try:
             yield World(base, sink, clock, random.Random(seed), worker, deliverer, _furnished(base), Eye(owner_of))
         finally:

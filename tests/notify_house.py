@@ -15,6 +15,7 @@ from sqlalchemy import Table, insert, select, update
 from mailcrm import config
 from mailcrm.address import address_key
 from mailcrm.mail import Event
+from mailcrm.notify.composer import Composer
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.outbox import enqueue
 from mailcrm.notify.relay import SmtpRelay
@@ -154,10 +155,10 @@ class House:
     def wait(self, **span: float) -> None:
         self.now += timedelta(**span)
 
-    def deliverer(self) -> Deliverer:
+    def deliverer(self, composing: Composer | None = None) -> Deliverer:
         settings = deliver_settings(self.config, KEYRING, "node")
         relay = relay_settings(self.config)
-        return Deliverer(self.store, settings, lambda: self.now, self.blobs, lambda: SmtpRelay(relay))
+        return Deliverer(self.store, settings, lambda: self.now, self.blobs, lambda: SmtpRelay(relay), composing)
 
     def deliver(self) -> int:
         """Everything that is due, attempted once."""

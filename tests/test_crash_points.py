@@ -175,7 +175,7 @@ def test_a_mail_that_kills_its_reading_process_is_buried_shown_and_when_mended_r
         mortal.later(timedelta(minutes=3))
         mortal.settle()
         [buried] = [row for row in house.inbounds() if row.state == "buried"]
-        assert "reading this mail ended its process" in buried.reason_detail
+        assert "this mail ended the process that worked on it" in buried.reason_detail
         assert len(house.leads()) == len([*smtp_sink.mails]) == 1
         mortal.daemons[-1].kill()
         mortal.start(is_mended=True)

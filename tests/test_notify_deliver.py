@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import update
 
 from mailcrm.mail import Event
+from mailcrm.notify.composer import composer
+from mailcrm.notify.letterhead import letterhead
 from mailcrm.notify.outbox import release
 from mailcrm.store import tables
-from tests.notify_house import House, opened_house, text_of
+from tests.notify_house import KEYRING, House, opened_house, read, text_of
 from tests.servers import wait_until
 from tests.smtp_peer import SmtpSink
 
@@ -182,3 +184,31 @@ def test_a_connection_is_kept_for_many_mails(house: House, smtp_sink: SmtpSink) 
     assert house.deliver() == 45
     assert len(smtp_sink.mails) == 45
     assert {row.state for row in house.rows(tables.outbox)} == {"sent"}
+
+
+# --- notices made in another process ------------------------------------------------------------------------------------
+
+
+def test_many_notices_are_made_in_another_process_as_they_would_be_here(house: House, smtp_sink: SmtpSink) -> None:
+    for number in range(8):
+        message = house.add_message(text=f"Question {number} \u2013 ääkköset", message_id=f"{number}@customer.test")
+        if number == 3:
+            house.attach(message, "plan.pdf", b"%PDF-1.4")
+        house.tell(Event("message_in", house.lead, message))
+    answer(house)
+    house.change(tables.outbox, house.rows(tables.outbox)[5].id, user_id=None)  # cannot be made
+    composing = composer(letterhead(house.config, KEYRING), 1)
+    deliverer = house.deliverer(composing)
+    try:
+        deliverer.run_once()
+    finally:
+        deliverer.close()
+        composing.close()
+    rows = house.rows(tables.outbox)
+    assert [row.state for row in rows] == ["sent"] * 5 + ["queued"] + ["sent"] * 3
+    assert len(smtp_sink.mails) == 8
+    [failed] = [one for one in house.rows(tables.outbox_recipient) if one.outbox_id == rows[5].id]
+    assert "is gone" in failed.text
+    for number, row in enumerate(rows[:8]):
+        if number != 5:
+            assert f"Question {number} \u2013 ääkköset" in text_of(read(row.bytes))

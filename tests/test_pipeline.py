@@ -21,7 +21,7 @@ from mailcrm.mail import Door, Envelope
 from mailcrm.notify.outbox import claim
 from mailcrm.pipeline import Worker
 from mailcrm.process import deliverer_name
-from mailcrm.reader import Reader
+from mailcrm.reader import reader
 from mailcrm.store.tables import inbound, lead, outbox, raw
 from tests.daemon_house import SALES, Clock, furnish, house_config, mail
 
@@ -87,7 +87,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     app.migrate(config)
     with app.foundation(config, clock) as base:
         base.store.write(lambda session: furnish(session, config, clock()))
-        yield Shop(base, Worker(base.store, base.spool, base.blobs, base.places(), clock, Reader(0)), clock)
+        yield Shop(base, Worker(base.store, base.spool, base.blobs, base.places(), clock, reader(0)), clock)
 
 
 @contextmanager
@@ -276,7 +276,7 @@ def test_a_mail_put_aside_after_it_was_placed_keeps_its_row(shop: Shop) -> None:
     shop.work()
     root = shop.base.config.data_dir / "spool"
     (root / "buried" / spool_id).write_bytes(b"no envelope\n\n")
-    again = Worker(shop.base.store, shop.base.spool, shop.base.blobs, shop.base.places(), shop.clock, Reader(0))
+    again = Worker(shop.base.store, shop.base.spool, shop.base.blobs, shop.base.places(), shop.clock, reader(0))
     again.run_batch()
     assert shop.rows() == {"one": "done"}
 

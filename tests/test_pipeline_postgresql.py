@@ -23,7 +23,7 @@ from mailcrm.mail import Door, Envelope
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Worker
-from mailcrm.reader import Reader
+from mailcrm.reader import reader
 from mailcrm.store.engine import Store
 from mailcrm.store.tables import (
     inbound,
@@ -78,7 +78,7 @@ class Company:
         store = Store(self.base.config.database_url)
         spool = Spool(self.base.config.data_dir / f"spool-{number}", f"node{number}", self.clock)
         try:
-            yield Node(Worker(store, spool, self.base.blobs, self.base.places(), self.clock, Reader(0)), spool)
+            yield Node(Worker(store, spool, self.base.blobs, self.base.places(), self.clock, reader(0)), spool)
         finally:
             spool.close()
             store.close()

@@ -27,7 +27,7 @@ from mailcrm.crm.stages import all_stages, seed_stages
 from mailcrm.ingest.spool import Spool
 from mailcrm.mail import Door, Envelope
 from mailcrm.pipeline import Places, Worker, write_buried
-from mailcrm.reader import Reader
+from mailcrm.reader import reader
 from mailcrm.rules import rules_of
 from mailcrm.store import keyring, tables
 from mailcrm.store.blobs import Blobs
@@ -150,7 +150,7 @@ def running_website(
     )
     tables.metadata.create_all(store.writer)
     places = Places(rules_of(config), desk.keyring, DOMAIN)
-    worker = Worker(store, spool, desk.blobs, places, desk.now, Reader(0))
+    worker = Worker(store, spool, desk.blobs, places, desk.now, reader(0))
     site = Website(desk, build(desk, routes(desk, triage)), worker)
     site.write(lambda session: _fill(session, site, locale))
     _receive_mails(site)

@@ -24,6 +24,7 @@ from mailcrm.crash import reached
 from mailcrm.mail import NoticeKind, Permanent, Temporary
 from mailcrm.notify.cardtext import all_card_lines
 from mailcrm.notify.compose import Composed, compose
+from mailcrm.notify.composer import FEW, Composer, Draft, composer, may_go_apart
 from mailcrm.notify.leak import Forbidden, leak
 from mailcrm.notify.letterhead import Letterhead, letterhead, reply_token_of, sender_of
 from mailcrm.notify.material import Material, read_material, with_contents
@@ -95,12 +96,14 @@ class Deliverer:
         clock: Callable[[], datetime],
         blobs: Blobs,
         relay: Callable[[], Relay],
+        composing: Composer | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
         self._blobs = blobs
         self._templates = Templates()
+        self._composing = composing or composer(settings.head, 0)
         self._relays: queue.SimpleQueue[Relay] = queue.SimpleQueue()
         self._all_relays = [relay() for _ in range(settings.connections)]
         for one in self._all_relays:
@@ -194,7 +197,7 @@ class Deliverer:
     def _all_made(self, rows: Sequence[Outgoing]) -> list["_Made"]:
         """Read together; if one cannot be read, one by one, and only that one waits."""
         try:
-            return [self._made(material) for material in self._material(rows)]
+            materials = self._material(rows)
         except Exception as e:
             if is_away(e):
                 raise
@@ -202,6 +205,13 @@ class Deliverer:
                 log.exception("outbox row %d cannot be read", rows[0].id)
                 return [_Made(rows[0], None, f"{type(e).__name__}: cannot be read")]
             return [made for row in rows for made in self._all_made([row])]
+        apart = [material for material in materials if may_go_apart(material)] if self._composing.is_apart else []
+        if len(apart) <= FEW:
+            return [self._made(material) for material in materials]
+        begun = self._composing.start([Draft(material, self._clock()) for material in apart])
+        here = {one.row.id: self._made(one) for one in materials if not may_go_apart(one)}
+        there = {one.row.id: self._as_made(one, mail) for one, mail in zip(apart, begun.answers(), strict=True)}
+        return [here.get(one.row.id) or there[one.row.id] for one in materials]
 
     def _material(self, rows: Sequence[Outgoing]) -> Sequence[Material]:
         with self._store.read() as session:
@@ -212,10 +222,15 @@ class Deliverer:
         try:
             full = with_contents(material, self._blobs, head)
             mail = compose(full, head, self._templates, self._clock())
-        except Exception as e:  # one mail that cannot be made must not stop the others
-            log.exception("outbox row %d cannot be rendered", material.row.id)
-            return _Made(material.row, None, f"{type(e).__name__}: {e}"[:500])
-        return _Made(material.row, mail, self._leak(full, mail))
+        except Exception as e:  # noqa: BLE001 -- one mail that cannot be made must not stop the others
+            return self._as_made(material, e)
+        return self._as_made(full, mail)
+
+    def _as_made(self, material: Material, mail: Composed | Exception) -> "_Made":
+        if isinstance(mail, Exception):
+            log.error("outbox row %d cannot be rendered", material.row.id, exc_info=mail)
+            return _Made(material.row, None, f"{type(mail).__name__}: {mail}"[:500])
+        return _Made(material.row, mail, self._leak(material, mail))
 
     def _leak(self, material: Material, mail: Composed) -> str:
         guarded, head = material.guarded, self._settings.head
