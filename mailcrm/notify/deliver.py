@@ -6,6 +6,9 @@ The attempt and the next one are committed before the peer is called. A crash be
 with the same Message-ID and bytes, which is all that SMTP allows; a database that is away at that moment is waited for. A mail that
 cannot be rendered waits, is tried five times and then failed with its reason; it stops no other. Before a mail leaves the house
 ``leak`` looks at it once more.
+
+A round writes once for three groups of mails: what was answered, what was made and what is taken next. Then one group is sent while
+the next is made.
 """
 
 import logging
@@ -14,7 +17,7 @@ import smtplib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -50,7 +53,8 @@ from mailcrm.store.faults import in_a_line, is_away
 from mailcrm.store.keyring import Keyring
 
 log = logging.getLogger(__name__)
-GROUP = 40  # rows claimed, and results recorded, in one transaction
+_MOST_IN_HAND = 40_000_000  # bytes of mails made and not sent; above it no more are taken
+GROUP = 40  # rows claimed in one transaction
 IDLE_SECONDS = 1.0  # between two looks at the outbox when nobody wakes us
 AWAY_SECONDS = 5.0  # and while the database is away
 
@@ -86,6 +90,35 @@ class _Ready:
     raw: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    row: Outgoing
+    mail: Composed | None
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    row: Outgoing
+    answers: dict[str, Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """What is in hand between two rounds: answered and not recorded, made and not stored, stored before and not sent again."""
+
+    answered: tuple[_Outcome, ...] = ()
+    made: tuple[_Made, ...] = ()
+    known: tuple[_Ready, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.answered or self.made or self.known)
+
+    @property
+    def size(self) -> int:
+        return sum(len(one.mail.raw) for one in self.made if one.mail) + sum(len(one.raw) for one in self.known)
+
+
 class Deliverer:
     """Delivers from one store: ``run`` until ``stop``, ``wake`` it when something was enqueued; or ``run_once``."""
 
@@ -111,6 +144,7 @@ class Deliverer:
         self._pool = ThreadPoolExecutor(settings.connections, thread_name_prefix="relay")
         self._woken = threading.Event()
         self._is_stopping = False
+        self._hand = _Hand()
         self._has_unsent = (
             True  # claims of ours that reached no peer: by an earlier process, or before the database went away
         )
@@ -121,8 +155,8 @@ class Deliverer:
             self._woken.clear()
             try:
                 if self._has_unsent:
-                    self._store.write(lambda session: take_back(session, self._settings.process, self._clock()))
-                pause = 0.0 if self.run_once() else IDLE_SECONDS
+                    self._take_up()
+                pause = 0.0 if self._round(GROUP) or self._hand else IDLE_SECONDS
             except Exception as e:  # a database away for a moment must not end delivery
                 pause = AWAY_SECONDS if is_away(e) else IDLE_SECONDS
                 if is_away(e):
@@ -131,6 +165,10 @@ class Deliverer:
                     log.exception("delivery stopped short and goes on")
             if pause:
                 self._woken.wait(pause)
+        try:
+            self._finish()
+        except Exception:
+            log.exception("what was in hand is taken up at the next start")
 
     def wake(self) -> None:
         self._woken.set()
@@ -148,36 +186,76 @@ class Deliverer:
 
     def run_once(self) -> int:
         """Make one attempt for up to ``GROUP`` due mails; how many were taken."""
-        s = self._settings
-        self._has_unsent = True
-        rows = self._store.write(
-            lambda session: claim(session, s.process, GROUP, self._clock(), s.patience.give_up_hours)
-        )
-        if rows:
-            reached("deliver.claimed")
-        ready = self._rendered(rows) if rows else []
+        count = self._round(GROUP)
+        self._finish()
+        return count
+
+    def _finish(self) -> None:
+        """To the end with what is in hand; nothing new is taken."""
+        while self._hand:
+            self._round(0)
+
+    # one round
+
+    def _round(self, limit: int) -> int:
+        """Record what was answered, store what was made, take up to ``limit``; then send the one while the other is made.
+
+        All that is written is one transaction: on SQLite each waits until a batch of arriving mail is placed. How many were taken.
+        """
+        hand, self._hand, self._has_unsent = self._hand, _Hand(), True
+        rows, stored = self._exchanged(hand, 0 if hand.size > _MOST_IN_HAND else limit)
+        ready = [*hand.known, *stored]
+        sending = [self._pool.submit(self._hand_over, group) for group in self._shared(ready)]
+        try:
+            made = self._all_made([row for row in rows if row.bytes is None])
+        finally:  # what the peer has taken is never forgotten
+            self._hand = _Hand(answered=tuple(outcome for one in sending for outcome in one.result()))
+        if made:
+            reached("deliver.rendered")
+        if sending:
+            reached("deliver.sent")
+        known = tuple(_Ready(row, row.bytes) for row in rows if row.bytes is not None)
+        self._hand = replace(self._hand, made=tuple(made), known=known)
         self._has_unsent = False
-        if not rows:
-            return 0
-        reached("deliver.attempt_recorded")
-        answered = list(self._pool.map(self._hand_over, self._shared(ready)))
-        reached("deliver.sent")
-        self._record_all([outcome for group in answered for outcome in group])
-        reached("deliver.recorded")
         return len(rows)
 
-    # render
+    def _exchanged(self, hand: "_Hand", limit: int) -> tuple[Sequence[Outgoing], list[_Ready]]:
+        """The rows taken, and those of the mails made that may leave now."""
 
-    def _rendered(self, rows: Sequence[Outgoing]) -> list[_Ready]:
-        """The rows with their bytes: stored ones as they are, new ones made, looked at and stored."""
-        known = [_Ready(row, row.bytes) for row in rows if row.bytes is not None]
-        fresh = [row for row in rows if row.bytes is None]
-        if not fresh:
-            return known
-        made = self._all_made(fresh)
-        reached("deliver.rendered")
-        stored = self._stored(made)
-        return known + [_Ready(one.row, one.mail.raw) for one in stored if one.mail is not None and not one.fault]
+        def work(session: Session) -> Sequence[Outgoing]:
+            if hand.answered:
+                self._record(session, hand.answered)
+            self._record_made(session, hand.made)
+            return self._claim(session, limit)
+
+        made: Sequence[_Made] = hand.made
+        try:
+            rows = self._store.write(work)
+        except Exception as e:  # one of them, or the database: each for itself says which
+            self._record_all(hand.answered)
+            if is_away(e):  # whether it took the rows nobody knows: all that is not answered is taken up again
+                raise
+            made = self._stored(hand.made) if hand.made else ()
+            rows = self._store.write(lambda session: self._claim(session, limit))
+        if hand.answered:
+            reached("deliver.recorded")
+        if hand.made or hand.known:
+            reached("deliver.attempt_recorded")
+        if rows:
+            reached("deliver.claimed")
+        return rows, [_Ready(one.row, one.mail.raw) for one in made if one.mail is not None and not one.fault]
+
+    def _claim(self, session: Session, limit: int) -> Sequence[Outgoing]:
+        s = self._settings
+        return claim(session, s.process, limit, self._clock(), s.patience.give_up_hours) if limit else ()
+
+    def _take_up(self) -> None:
+        """After a round that stopped short, and at the start: what was answered is recorded, all else is due at once."""
+        self._record_all(self._hand.answered)
+        self._hand = _Hand()
+        self._store.write(lambda session: take_back(session, self._settings.process, self._clock()))
+
+    # make
 
     def _stored(self, made: Sequence["_Made"]) -> list["_Made"]:
         """All recorded together; if the database refuses, one by one, and only the refused one waits."""
@@ -196,6 +274,8 @@ class Deliverer:
 
     def _all_made(self, rows: Sequence[Outgoing]) -> list["_Made"]:
         """Read together; if one cannot be read, one by one, and only that one waits."""
+        if not rows:
+            return []
         try:
             materials = self._material(rows)
         except Exception as e:
@@ -323,19 +403,6 @@ class Deliverer:
             without_attachments(session, one.row, now)
         results = [_result(one) for one in outcomes if one not in smaller]
         mark_result(session, results, now, self._settings.patience, self._settings.head.domain)
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    row: Outgoing
-    mail: Composed | None
-    fault: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    row: Outgoing
-    answers: dict[str, Answer]
 
 
 def _all(row: Outgoing, answer: Answer) -> _Outcome:
