@@ -109,6 +109,7 @@ def test_any_heap_of_mail_words_is_a_mail(words: list[str]) -> None:
     _check("\n".join(words).encode())
 
 
+DAEMON = b"Return-Path: <>\nFrom: mailer-daemon@x.example\nSubject: failure notice\n\n"
 HOSTILE = {
     "nested multiparts": HEAD
     + b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(90))
@@ -128,6 +129,23 @@ HOSTILE = {
     "attributions": HEAD + b"\n" + b"12:30 a@b.example wrote:\n" * 20_000,
     "a bounce of words": b"From: mailer-daemon@x.example\nSubject: failure notice\n\n"
     + b"could not be delivered to\n" * 20_000,
+    "a bounce of addresses": DAEMON + b"a@b.example " * 80_000,
+    "a bounce of recipients": DAEMON + b"".join(b"u%d@b.example could not be delivered\n" % n for n in range(20_000)),
+    "a bounce of aliases": DAEMON
+    + b"could not be delivered\n"
+    + b"  u@b.example (generated from v@b.example)\n" * 20_000,
+    "an absence of dates": HEAD + b"Auto-Submitted: auto-replied\n\n" + b"until 1 march 1.1.2025 " * 40_000,
+    "a form of fields": b"From: noreply@b.example\nReply-To: c@d.example\n\n"
+    + b"Email: a@b.example\nName: x\n" * 40_000,
+    "a calendar of guests": HEAD
+    + b"Content-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR\nBEGIN:VEVENT\n"
+    + b"ATTENDEE;CN=x:mailto:a@b.example\n" * 30_000
+    + b"END:VEVENT\nEND:VCALENDAR\n",
+    "a winmail.dat of attributes": HEAD
+    + b"Content-Type: application/ms-tnef\n\n\x78\x9f\x3e\x22\x01\x00"
+    + b"\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00" * 90_000,
+    "begins of uuencoded files": HEAD + b"\n" + b"begin 644 x\n" * 80_000,
+    "a head of junk": b"junk line here\n" * 70_000 + HEAD + b"\nx",
     "refused codec": HEAD + b"Content-Type: text/plain; charset=idna\n\n" + b"a." * 100_000,
 }
 

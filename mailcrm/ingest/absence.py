@@ -52,11 +52,11 @@ _RECEIVED = alternation(
         "has been received", "have received your", "we received your", "we've received", "request received",
         "thank you for contacting", "thanks for contacting", "support ticket", "ticket has been", "a trouble ticket",
         "automatically generated in response", "thank you for your message", "thank you for your e-mail",
-        "thank you for your email", "get back to you", "vastaanot", "kiitos yhteydeno", "kiitos viestist",
-        "käsittelemme", "palaamme asiaan", "tack för ditt", "mottagit", "vi återkommer", "mottatt", "modtaget",
-        "eingegangen", "haben ihre", "vielen dank für ihre", "bien reçu", "avons reçu", "hemos recibido",
-        "gracias por", "recebemos", "abbiamo ricevuto", "ontvangen", "otrzymali", "obdrželi", "получил", "получено",
-        "已收到", "收到您", "受け付け", "受信いたしました", "접수",
+        "thank you for your email", "get back to you", "got your request", "got your message", "vastaanot",
+        "kiitos yhteydeno", "kiitos viestist", "käsittelemme", "palaamme asiaan", "tack för ditt", "mottagit",
+        "vi återkommer", "mottatt", "modtaget", "eingegangen", "haben ihre", "vielen dank für ihre", "bien reçu",
+        "avons reçu", "hemos recibido", "gracias por", "recebemos", "abbiamo ricevuto", "ontvangen", "otrzymali",
+        "obdrželi", "получил", "получено", "已收到", "收到您", "受け付け", "受信いたしました", "접수",
     )
 )  # fmt: skip
 

@@ -8,11 +8,21 @@ machine), so that a person who quotes or forwards a bounce is never taken for on
 import re
 from collections.abc import Iterator
 from email.message import Message
+from enum import IntEnum
 
 from flufl.bounce import all_failures
 
 from mailcrm.ingest import report_words as words
-from mailcrm.ingest.bounce_prose import Prose, action_of, addressee_of, guessed, recipients, says_failure, split
+from mailcrm.ingest.bounce_prose import (
+    Prose,
+    action_of,
+    addressee_of,
+    guessed,
+    recipients,
+    says_code,
+    says_failure,
+    split,
+)
 from mailcrm.ingest.bounce_status import ADDRESS, STATUS, StatusPart, outer_parts, read_status, status_of
 from mailcrm.ingest.charset import clean_text
 from mailcrm.ingest.headers import Headers, header_text, headers_of, ids_in
@@ -38,18 +48,42 @@ _ONLY_ADDRESS = re.compile(
 _TECHNICAL = re.compile(r"(?im)^final-recipient:")
 
 
-def looks_like_report(headers: Headers, from_address: str, subject: str, mail_from: str | None) -> bool:
-    """Whether a mail system wrote this: necessary for the prose forms, sufficient for none.
+class Suspicion(IntEnum):
+    """How likely it is that a mail system wrote a mail; necessary for the prose forms, sufficient for none."""
 
-    ``mail_from`` is the reverse-path of the envelope, None if there was no envelope.
-    """
-    local = from_address.partition("@")[0].lower()
-    written = headers.first("from").lower()
-    if "x-failed-recipients" in headers or local.startswith(words.DAEMONS) or _has(written, words.DAEMON_NAMES):
-        return not _is_answer(headers, subject)
+    NONE = 0
+    WEAK = 1  # a report's subject from an address that machines have: the text has to be a report's too
+    SURE = 2
+
+
+def suspicion_of(headers: Headers, from_address: str, subject: str, mail_from: str | None) -> Suspicion:
+    """``mail_from`` is the reverse-path of the envelope, None if there was no envelope."""
+    if "x-failed-recipients" in headers or _is_daemon(headers, from_address):
+        if _is_answer(headers, subject):
+            return Suspicion.NONE
+        return Suspicion.WEAK if _may_be_a_postmaster(headers, mail_from) else Suspicion.SURE
     if not _has(subject.lower(), words.SUBJECTS) or base_subject(subject)[1]:
-        return _is_formally_one(headers)
-    return is_null_path(headers, mail_from) or not from_address or _has(local, words.MACHINE_WORDS)
+        return Suspicion.SURE if _is_formally_one(headers) else Suspicion.NONE
+    if is_null_path(headers, mail_from) or not from_address:
+        return Suspicion.SURE
+    is_machines = _has(from_address.partition("@")[0].lower(), words.MACHINE_WORDS)
+    return Suspicion.WEAK if is_machines else Suspicion.NONE
+
+
+def _may_be_a_postmaster(headers: Headers, mail_from: str | None) -> bool:
+    """A person's name before the address, and a reverse-path that can be answered."""
+    written = headers.first("from").lower()
+    name = written.partition("<")[0].strip(' "')
+    has_path = bool(mail_from) or "@" in headers.first("return-path")
+    is_named = (
+        bool(name) and "@" not in name and not _has(name, words.DAEMON_NAMES) and not _has(name, words.MACHINE_WORDS)
+    )
+    return is_named and has_path and not is_null_path(headers, mail_from) and "x-failed-recipients" not in headers
+
+
+def _is_daemon(headers: Headers, from_address: str) -> bool:
+    local = from_address.partition("@")[0].lower()
+    return local.startswith(words.DAEMONS) or _has(headers.first("from").lower(), words.DAEMON_NAMES)
 
 
 def is_null_path(headers: Headers, mail_from: str | None) -> bool:
@@ -68,27 +102,50 @@ def _is_formally_one(headers: Headers) -> bool:
     return written.startswith("multipart/report") and "delivery-status" in written
 
 
-def report(message: Message, headers: Headers, text: str, subject: str, *, is_suspect: bool) -> Report | None:
-    """The delivery report in a mail, or None. ``is_suspect`` is the answer of ``looks_like_report``."""
+def report(message: Message, headers: Headers, text: str, subject: str, suspicion: Suspicion) -> Report | None:
+    """The delivery report in a mail, or None. ``suspicion`` is the answer of ``suspicion_of``."""
     is_formal = headers.first("content-type").lower().startswith("multipart/report")
-    formal = _status(message, is_suspect=is_suspect) if is_formal or is_suspect else None
+    formal = _status(message, is_suspect=suspicion > Suspicion.NONE) if is_formal or suspicion else None
     if formal is not None and formal.recipients:
-        return Report(
-            formal.recipients, formal.original_message_id.strip("<> ") or _original_id(message, headers, text)
-        )
-    if not (is_suspect or formal is not None or _is_worded_by_a_script(subject, text)):
+        original_id = formal.original_message_id.strip("<> ") or _original_id(message, headers, text)
+        return Report(formal.recipients, original_id)
+    if not (suspicion or formal is not None or _is_worded_by_a_script(subject, text)):
+        return None
+    prose = split(text)
+    if suspicion is Suspicion.WEAK and formal is None and not _reads_as_report(message, headers, prose):
         return None
     return _worded(message, headers, text, subject, formal)
 
 
+def _reads_as_report(message: Message, headers: Headers, prose: Prose) -> bool:
+    """Something no letter has: a field of machines, the mail that came back, a server's answer, a sentence on mail that failed."""
+    if "auto-submitted" in headers or prose.below.strip() or next(_returned(message), None) is not None:
+        return True
+    return says_code(prose) or _says_so_of_mail(prose.above[:800])
+
+
+def _says_so_of_mail(text: str) -> bool:
+    """A sentence of failure with a word for mail in it, or in the line before."""
+    lines = text.lower().split("\n")
+    pairs = zip(["", *lines], lines, strict=False)
+    return any(words.FAILURES.search(line) and _has(f"{above} {line}", _MAIL_WORDS) for above, line in pairs)
+
+
 def _status(message: Message, *, is_suspect: bool) -> StatusPart | None:
-    """The status part; a gateway may have put the whole report into a mail of its own."""
+    """The status part; a gateway may have put the whole report into a mail of its own, or the fields into a text."""
     found = status_of(message)
     if found is not None or not is_suspect:
         return found
     for inner in _returned(message):
         if _is_formally_one(headers_of(inner)):
             return status_of(inner)
+    for part in outer_parts(message):
+        if (
+            part.get_content_type() == "text/plain"
+            and part is not message
+            and _TECHNICAL.search(text := _text_of(part))
+        ):
+            return read_status(text)
     return None
 
 
@@ -115,7 +172,7 @@ def _is_worded_by_a_script(subject: str, text: str) -> bool:
 def _worded(message: Message, headers: Headers, text: str, subject: str, formal: StatusPart | None) -> Report | None:
     prose = split(text)
     named = _named(headers)
-    is_daemon = _has(headers.first("from").lower(), words.DAEMON_NAMES) and _has(subject.lower(), words.SUBJECTS)
+    is_daemon = _has(subject.lower(), words.SUBJECTS) and _is_daemon(headers, headers.first("from").lower().strip('<"'))
     if formal is None and not named and not is_daemon and not says_failure(prose):
         return None
     found = _technical(text) or recipients(prose, headers, named) or _second_opinion(message, prose, subject, text)

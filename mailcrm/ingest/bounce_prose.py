@@ -8,6 +8,7 @@ sentence of failure. A report that names nobody is about the addressee of the ma
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mailcrm.ingest import report_words as words
 from mailcrm.ingest.bounce_status import ADDRESS, MOST_RECIPIENTS, STATUS
@@ -16,6 +17,8 @@ from mailcrm.mail import ReportRecipient
 
 _LOOKED_AT = 20_000
 _MOST_LINES = 600
+_LONGEST_LINE = 1_000
+_MOST_ALIASES = 100
 _RETURNED_LOOKED_AT = 20_000
 _REPLY_CODE = re.compile(r"(?<![\d.#:-])([45]\d\d)(?=[ -])")
 _ENOUGH = 4  # points that make an address a recipient
@@ -84,6 +87,11 @@ def says_failure(prose: Prose) -> bool:
     folded = prose.above.lower()
     if words.FAILURES.search(folded) or words.DELAYS.search(folded) or _has(folded, words.SUCCESSES):
         return True
+    return says_code(prose)
+
+
+def says_code(prose: Prose) -> bool:
+    """Whether a line holds an address and a mail server's code."""
     return any(ADDRESS.search(line) and (STATUS.search(line) or _REPLY_CODE.search(line)) for line in _lines(prose))
 
 
@@ -94,14 +102,23 @@ def recipients(prose: Prose, headers: Headers, named: tuple[str, ...] = ()) -> t
 
 def guessed(prose: Prose, headers: Headers, addressees: list[str]) -> tuple[ReportRecipient, ...]:
     """Where nothing is sure: the only address there is, else whom the returned mail was for, else the first of several."""
-    weak = _wanted(_judged(prose, headers), 1)
+    weak = _wanted(_judged(prose, headers), 0)
     returned = addressees or _addressee(prose.below, _own(headers))
     return _all(weak[:1] if len(weak) == 1 or not returned else returned[:1], prose, headers)
 
 
 def _all(addresses: Sequence[str], prose: Prose, headers: Headers) -> tuple[ReportRecipient, ...]:
+    """Each with what is said near it, else with what the report says anywhere."""
     action, lines = action_of(prose, headers.first("subject")), _lines(prose)
-    return tuple(_recipient(address, action, lines) for address in dict.fromkeys(addresses))[:MOST_RECIPIENTS]
+    keys = [address.lower() for address in dict.fromkeys(addresses)][:MOST_RECIPIENTS]
+    near = _near(set(keys), lines) if keys else {}
+    anywhere = (_status("\n".join(lines), action), _said(lines)) if keys else ("", "")
+    found: list[ReportRecipient] = []
+    for address in list(dict.fromkeys(addresses))[:MOST_RECIPIENTS]:
+        about = near.get(address.lower(), [])
+        status = _status("\n".join(about), action) or anywhere[0]
+        found.append(ReportRecipient(address, action, status, (_said(about) or anywhere[1])[:1_000]))
+    return tuple(found)
 
 
 def _own(headers: Headers) -> set[str]:
@@ -113,7 +130,7 @@ def _wanted(judged: list[tuple[int, str]], enough: int) -> list[str]:
 
 
 def _lines(prose: Prose) -> list[str]:
-    return prose.above.split("\n")[:_MOST_LINES]
+    return [line[:_LONGEST_LINE] for line in prose.above.split("\n")[:_MOST_LINES]]
 
 
 # --- whom ---------------------------------------------------------------------------------------------------------------
@@ -122,30 +139,26 @@ def _lines(prose: Prose) -> list[str]:
 def _judged(prose: Prose, headers: Headers) -> list[tuple[int, str]]:
     """Every address above the returned mail with its points, in order."""
     lines, own = _lines(prose), _own(headers)
-    points: dict[str, int] = {}
-    written: dict[str, str] = {}
-    says_so = False  # a sentence of failure stands above
+    points: dict[str, tuple[int, str]] = {}
+    says_so = False  # a sentence of failure stands above; it may run over two lines
     previous = ""
     for number, line in enumerate(lines):
         folded = line.lower()
         is_sentence = bool(words.FAILURES.search(folded))
-        for match in ADDRESS.finditer(line) if "@" in line else ():
-            address = _X400.sub("", match.group()).strip(".'`*=").rstrip("-")
-            if address.lower() in own or "@" not in address or address.startswith("@"):
-                continue
-            score = _points(line, folded, previous, is_sentence, says_so=says_so)
-            points[address.lower()] = max(points.get(address.lower(), -9), score)
-            written.setdefault(address.lower(), address)
-        says_so = (
-            says_so
-            or is_sentence
-            or bool(
-                words.DELAYS.search(folded + " " + lines[number + 1].lower() if number + 1 < len(lines) else folded)
-            )
-        )
+        addresses = _addresses_of(line, own) if "@" in line else []
+        score = _points(line, folded, previous, is_sentence, says_so=says_so) if addresses else 0
+        for address in addresses:
+            points[address.lower()] = max(points.get(address.lower(), (-9, "")), (score, address))
+        following = lines[number + 1].lower() if number + 1 < len(lines) else ""
+        says_so = says_so or is_sentence or bool(words.DELAYS.search(f"{folded} {following}"))
         previous = folded if folded.strip() else previous
-    _aliased(prose.above, points, written)
-    return [(score, written[key]) for key, score in points.items()]
+    _aliased(prose.above, points)
+    return list(points.values())
+
+
+def _addresses_of(line: str, own: set[str]) -> list[str]:
+    found = [_X400.sub("", match.group()).strip(".'`*=").rstrip("-") for match in ADDRESS.finditer(line)]
+    return [address for address in found if "@" in address[1:] and address.lower() not in own]
 
 
 def _points(line: str, folded: str, previous: str, is_sentence: bool, *, says_so: bool) -> int:
@@ -168,21 +181,14 @@ def _points(line: str, folded: str, previous: str, is_sentence: bool, *, says_so
     return score - (6 if _has(folded, words.ASIDE) and not _BEFORE_COLON.match(line) else 0)
 
 
-def _aliased(text: str, points: dict[str, int], written: dict[str, str]) -> None:
+def _aliased(text: str, points: dict[str, tuple[int, str]]) -> None:
     """ "laine@host.example (generated from carol@x.example)": the second is whom we wrote to."""
     for pattern in (_FROM_ALIAS, _ORIGINALLY):
-        for match in pattern.finditer(text):
+        for match in islice(pattern.finditer(text), _MOST_ALIASES):
+            before = ADDRESS.findall(text, max(0, match.start() - 200), match.start())
+            points.pop(before[-1].strip(".'").lower() if before else "", None)
             address = match.group(1).strip(".,;)'")
-            before = [
-                key
-                for key in points
-                if 0 <= match.start() - text.lower().rfind(key, 0, match.start()) < 200
-                and key in text[: match.start()].lower()
-            ]
-            for key in before[-1:]:
-                del points[key]
-            points[address.lower()] = 9
-            written[address.lower()] = address
+            points[address.lower()] = (9, address)
 
 
 def _addressee(returned: str, own: set[str]) -> list[str]:
@@ -218,30 +224,26 @@ def action_of(prose: Prose, subject: str) -> str:
     )
 
 
-def _recipient(address: str, action: str, lines: list[str]) -> ReportRecipient:
-    near = _near(address, lines)
-    status = _status("\n".join(near), action) or _status("\n".join(lines), action)
-    said = next((line for line in [*near, *lines] if STATUS.search(line) or _REPLY_CODE.search(line)), "")
-    if not said:
-        said = next((line for line in [*near, *lines] if words.FAILURES.search(line.lower())), "")
-    return ReportRecipient(address, action, status, " ".join(said.split())[:1_000])
+def _near(keys: set[str], lines: list[str]) -> dict[str, list[str]]:
+    """For each address the lines from the first that names it to the one that names another, twelve at most."""
+    found: dict[str, list[str]] = {}
+    for number, line in enumerate(lines):
+        folded = line.lower()
+        named = {address.strip(".'`*=").lower() for address in ADDRESS.findall(folded)} if "@" in line else set()
+        for key in (keys & named) - found.keys() if "from:" not in folded else ():
+            end = number + 1
+            while end < min(len(lines), number + 12) and (
+                key in lines[end].lower() or not _ALONE.fullmatch(lines[end])
+            ):
+                end += 1
+            found[key] = lines[number:end]
+    return found
 
 
-def _near(address: str, lines: list[str]) -> list[str]:
-    """The lines from the one that names the address to the one that names another."""
-    key = address.lower()
-    start = next(
-        (number for number, line in enumerate(lines) if key in line.lower() and not _has(line.lower(), ("from:",))),
-        None,
-    )
-    if start is None:
-        return []
-    end = start + 1
-    while (
-        end < len(lines) and end < start + 12 and not (_ALONE.fullmatch(lines[end]) and key not in lines[end].lower())
-    ):
-        end += 1
-    return lines[start:end]
+def _said(lines: list[str]) -> str:
+    """The line with a code, else the sentence of failure."""
+    said = next((line for line in lines if STATUS.search(line) or _REPLY_CODE.search(line)), "")
+    return " ".join((said or next((line for line in lines if words.FAILURES.search(line.lower())), "")).split())
 
 
 def _status(text: str, action: str) -> str:

@@ -188,6 +188,8 @@ def _auto_subject(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict
     subjects = [mail.subject.casefold()]
     if is_machine:
         subjects.append(mail.base_subject.casefold())
+    if mail.subject.startswith("AUTO:") or (is_machine and mail.subject[:5].lower() == "auto:"):  # Lotus Notes; Sieve
+        return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
     for subject in subjects:
         if _begins_automatic(_untagged(subject)) or (is_machine and _names_absence(subject)):
             return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])

@@ -29,7 +29,7 @@ AUTOMATIC_SUBJECTS = (
     "automatic reply", "automatic response", "auto reply", "auto-reply", "autoreply", "auto response",
     "auto-response", "autoresponse", "autoresponder", "automated reply", "automated response",
     "out of office autoreply", "out of office auto", "out of office reply", "out of office notification",
-    "out of office message", "vacation reply", "auto:", "autosvar", "automatiskt svar", "automatisk svar",
+    "out of office message", "vacation reply", "autosvar", "automatiskt svar", "automatisk svar",
     "automatisches antwort", "automatische antwort", "automatische rückantwort", "automatisk antwort",
     "abwesenheitsnotiz", "abwesenheitsbenachrichtigung", "abwesenheitsmeldung", "réponse automatique",
     "message d'absence", "notification d'absence", "respuesta automática", "respuesta automatica",
@@ -146,7 +146,8 @@ SYSTEM = (
 )
 # Local parts that name a function: what they send is not written by the one whose address it is.
 ROLES = frozenset((
-    "info", "sales", "contact", "form", "forms", "webform", "web", "website", "www", "wordpress", "admin", "office", "support",
-    "hello", "webmaster", "server", "mailer", "notification", "notifications", "myynti", "asiakaspalvelu", "lomake", "lomakkeet",
-    "yhteydenotto", "toimisto", "posti", "palvelin", "kontakt", "formular", "kontaktformular", "formulaire", "www-data", "apache",
+    "info", "sales", "contact", "form", "forms", "webform", "web", "website", "www", "wordpress", "admin", "office",
+    "support", "hello", "webmaster", "server", "mailer", "notification", "notifications", "myynti", "asiakaspalvelu",
+    "lomake", "lomakkeet", "yhteydenotto", "toimisto", "posti", "palvelin", "kontakt", "formular", "kontaktformular",
+    "formulaire", "www-data", "apache",
 ))  # fmt: skip

@@ -290,8 +290,8 @@ def _report(message: Message | None, headers: Headers, text: str, subject: str, 
     writers = addresses_in(headers.by_name.get("from", ())[:1])
     mail_from = envelope.mail_from if envelope.source == "envelope" else None
     writer = writers[0].address if writers else headers.first("from")
-    is_suspect = bounce.looks_like_report(headers, writer, subject, mail_from)
-    return bounce.report(message, headers, text, subject, is_suspect=is_suspect)
+    suspicion = bounce.suspicion_of(headers, writer, subject, mail_from)
+    return bounce.report(message, headers, text, subject, suspicion)
 
 
 def _list_ids(headers: Headers) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ SUBJECTS = (
     "returned message", "bounced mail", "mail bounced", "bounce notification", "mailbox full", "mailbox is full",
     "permanent error", "recipient unknown", "address not found", "message could not be", "notification of delivery",
     "mail status", "mail delivery status", "email delivery", "delivery of your message", "failed message",
+    "relayed:", "delivered:",
     # a delay
     "warning: message", "warning: could not send", "delayed mail", "delivery delayed",
     "delivery temporarily suspended", "delivery incomplete", "delayed delivery", "mail delayed", "message delayed",
@@ -105,9 +106,9 @@ PERMANENT = alternation(
     )
 )  # fmt: skip
 SUCCESSES = (
-    "successfully delivered", "successful mail delivery", "notification (success)", "successfully relayed",
-    "was delivered to", "delivered to the recipient", "has been delivered to", "delivery confirmation",
-    "onnistuneesti toimitettu", "zugestellt an",
+    "successfully delivered", "successful mail delivery", "recipients or groups is complete",
+    "notification (success)", "successfully relayed", "was delivered to", "delivered to the recipient",
+    "has been delivered to", "delivery confirmation", "onnistuneesti toimitettu", "zugestellt an",
 )  # fmt: skip
 
 # Sentences of a mail system right before or beside the address that failed.
@@ -256,8 +257,10 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
                 "unknown address", "user doesn't exist", "user does not exist", "account does not exist",
                 "recipnotfound", "osoitetta ei löydy", "osoitetta ei löytynyt", "tuntematon vastaanottaja",
                 "okänd mottagare", "unbekannter empfänger", "utilisateur inconnu", "usuário desconhecido",
-                "usuario desconocido", "utente sconosciuto", "неизвестный получатель", "adresse n'existe pas",
-                "不存在", "lhost unknown", "unknown or illegal alias", "no longer in use",
+                "usuario desconocido", "utente sconosciuto", "неизвестный получатель", "n'existe pas", "inexistante",
+                "non esiste", "no existe", "não existe", "nie istnieje", "neexistuje", "bulunamadı", "не существует",
+                "niet gevonden", "wurde nicht gefunden", "konnte nicht gefunden", "nem létezik", "存在しません",
+                "存在しない", "존재하지", "不存在", "lhost unknown", "unknown or illegal alias", "no longer in use",
             )
         ),
     ),
