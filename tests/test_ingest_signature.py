@@ -48,6 +48,11 @@ def test_a_sentence_below_the_closing_phrase_is_no_card() -> None:
     assert _new(text) == text
 
 
+def test_a_list_with_a_head_is_no_card() -> None:
+    text = "See below.\n\nRegards,\nCarol\n\nOrder:\n2 x Pump\nShip to: Acme Ltd"
+    assert _new(text) == text
+
+
 def test_without_a_number_an_address_or_a_company_nothing_is_folded() -> None:
     text = "Hei\n\nTerveisin\nCarol\nHelsinki"
     assert _new(text) == text

@@ -158,8 +158,8 @@ def _is_name(text: str) -> bool:
 
 
 def _is_sentence(text: str) -> bool:
-    """A question, or five words and more of which most are small: somebody says something."""
-    if text[-1] in "?？。;":
+    """A question, the head of a list, or five words and more of which most are small: somebody says something."""
+    if text[-1] in "?？。;:：":
         return True
     words = text.split()
     is_long = len(words) >= _SENTENCE_WORDS and (text[-1] in ".!:…" or len(words) >= 2 * _SENTENCE_WORDS)
