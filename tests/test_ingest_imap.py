@@ -393,6 +393,26 @@ def test_a_damaged_cursor_is_an_error_and_no_new_beginning(tmp_path: Path) -> No
             load_cursor(path)
 
 
+def test_a_fault_of_ours_does_not_end_the_door(box: Box) -> None:
+    faults = [RuntimeError("no time"), RuntimeError("no time")]
+
+    def clock() -> datetime:
+        if faults:
+            raise faults.pop()
+        return now()
+
+    door = ImapDoor(box.settings, box.spool, box.cursor_dir, threading.Event(), clock)
+    thread = threading.Thread(target=door.run)
+    thread.start()
+    wait_until(lambda: door.state.last_look_at is not None, timeout=15, what="the first look")
+    box.append(mail("after the fault"))
+    wait_until(lambda: door.state.taken_count == 1, timeout=15, what="the mail")
+    door.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert not faults
+
+
 # Last, for Dovecot answers all the more slowly after a wrong password.
 
 

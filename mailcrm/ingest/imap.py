@@ -87,6 +87,9 @@ class ImapDoor:
             except (Temporary, Permanent) as error:
                 if not self._stop.is_set():
                     self._stop.wait(self._pause(error))
+            except Exception as error:  # the door's loop: a fault of ours must not close the mailbox until a restart
+                log.exception("IMAP %s stopped short and goes on", self._settings.name)
+                self._stop.wait(self._pause(Temporary(f"{type(error).__name__}: {error}")))
             finally:
                 self._mailbox = None
                 self.state = replace(self.state, is_connected=False)
