@@ -690,9 +690,16 @@ def _participant(
 _STARTS = re.compile(rb"^DTSTART[^:\r\n]{0,100}:(\d{4})(\d\d)(\d\d)", re.MULTILINE)
 
 
+_NO_MEETING = frozenset({"CANCEL", "REPLY", "DECLINECOUNTER", "REFRESH"})
+
+
 def _schedule_meeting(session: Session, arrival: Arrival, lead_id: int, owner_id: int | None, now: datetime) -> None:
-    """A calendar mail is a meeting activity on its lead, if the lead has somebody to do it."""
-    if arrival.verdict.kind is not MailKind.CALENDAR or owner_id is None:
+    """An invitation is a meeting activity on its lead, if the lead has somebody to do it; an answer or a cancellation is only read."""
+    if (
+        arrival.verdict.calendar_method in _NO_MEETING
+        or arrival.verdict.kind is not MailKind.CALENDAR
+        or owner_id is None
+    ):
         return
     due_on = meeting_date(arrival.mail) or now.date()
     plan(session, lead_id, "meeting", due_on, owner_id, None, now, summary=arrival.mail.subject)

@@ -171,6 +171,19 @@ def test_a_meeting_invitation_is_an_activity_on_its_lead(house: House) -> None:
     assert texts(house, lead.id, "email_in")[-1] == "Shall we meet?"
 
 
+def test_a_cancelled_meeting_is_read_and_plans_nothing(house: House) -> None:
+    _, reply = in_conversation(house)
+    calendar = b"BEGIN:VCALENDAR\r\nMETHOD:CANCEL\r\nBEGIN:VEVENT\r\nDTSTART:20301224T100000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    made = answer(reply, CAROL, "It is off.")
+    made.add_attachment(calendar, maintype="text", subtype="calendar", params={"method": "CANCEL"}, filename="i.ics")
+
+    house.receive(made)
+
+    (lead,) = house.leads()
+    assert not [row for row in house.chatter(lead.id, "event") if row.event == "activity_scheduled"]
+    assert texts(house, lead.id, "email_in")[-1] == "It is off."
+
+
 def test_a_user_who_forwards_or_copies_us_is_asked_and_nothing_leaves(house: House) -> None:
     carol_writes(house)
 

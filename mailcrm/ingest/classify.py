@@ -184,7 +184,9 @@ def _is_exchange_rule(mail: ParsedMail, headers: Headers) -> bool:
 
 def _auto_subject(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
     """A subject that begins as programs write it; behind a "Re:" it is a person answering an absence, unless a machine sent it."""
-    is_machine = _has_null_path(clues, envelope) or _says_automatic(clues) or _is_quiet(clues)
+    is_machine = not _is_from_list(clues) and (
+        _has_null_path(clues, envelope) or _says_automatic(clues) or _is_quiet(mail, clues)
+    )
     subjects = [mail.subject.casefold()]
     if is_machine:
         subjects.append(mail.base_subject.casefold())
@@ -196,13 +198,11 @@ def _auto_subject(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict
     return None
 
 
-def _is_quiet(clues: Clues) -> bool:
-    """Fields that asks for no answer, as programs set them; people's mail carries other values of them."""
-    headers = clues.headers
-    return headers.first("x-auto-response-suppress").lower() == "all" or headers.first("precedence").lower() in (
-        "bulk",
-        "junk",
-    )
+def _is_quiet(mail: ParsedMail, clues: Clues) -> bool:
+    """Asks for no answer, as programs do; "bulk" is also a newsletter's word, unless the mail answers one."""
+    if clues.headers.first("x-auto-response-suppress").lower() == "all":
+        return True
+    return bool(mail.mentioned_ids) and clues.headers.first("precedence").lower() in ("bulk", "junk")
 
 
 def _untagged(subject: str) -> str:

@@ -87,7 +87,6 @@ SPAM_VALUES: Mapping[str, re.Pattern[str]] = {
         "x-spam-flag": "yes|true",  # SpamAssassin, amavis
         "x-spam": "yes|true",  # rspamd's milter
         "x-spam-status": "yes",
-        "x-spam-level": r"\*{8}",
         "x-spamd-result": "default: true",  # rspamd
         "x-rspamd-action": "add header|rewrite subject|reject",
         "x-spamd-bar": r"\+{6}",
@@ -99,7 +98,7 @@ SPAM_VALUES: Mapping[str, re.Pattern[str]] = {
         "x-dspam-result": "spam",
         "x-bogosity": "(?:spam|yes)",
         "x-crm114-status": "spam",
-        "x-gmx-antispam": "[1-9]",
+        "x-gmx-antispam": "[4-9]",
         "x-mailscanner-spamcheck": "spam",
         "x-ironport-anti-spam-result": "spam",
         "x-yahoofilteredbulk": r"\S",
@@ -115,7 +114,7 @@ SPAM_VALUES: Mapping[str, re.Pattern[str]] = {
 
 BULK_HEADERS = (
     "list-id", "list-unsubscribe", "list-unsubscribe-post", "list-post", "x-csa-complaints", "x-mc-user",
-    "feedback-id", "x-campaign", "x-campaignid", "x-campaign-id", "x-mailgun-tag", "x-mailer-recptid",
+    "x-campaign", "x-campaignid", "x-campaign-id", "x-mailer-recptid",
 )  # fmt: skip
 
 
