@@ -694,7 +694,7 @@ _NO_MEETING = frozenset({"CANCEL", "REPLY", "DECLINECOUNTER", "REFRESH"})
 
 
 def _schedule_meeting(session: Session, arrival: Arrival, lead_id: int, owner_id: int | None, now: datetime) -> None:
-    """An invitation is a meeting activity on its lead, if the lead has somebody to do it; an answer or a cancellation is only read."""
+    """An invitation is a meeting activity on its lead, if somebody is there to do it; an answer or a cancellation is only read."""
     if (
         arrival.verdict.calendar_method in _NO_MEETING
         or arrival.verdict.kind is not MailKind.CALENDAR
