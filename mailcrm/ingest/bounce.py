@@ -227,7 +227,8 @@ def _second_opinion(message: Message, prose: Prose, subject: str, text: str) -> 
     match = STATUS.search(prose.above)
     status = match.group(1) if match else ""
     failed = [ReportRecipient(one, action_of(prose, subject), status, "") for one in _ascii(permanent)]
-    return tuple(failed + [ReportRecipient(one, "delayed", status, "") for one in _ascii(temporary - permanent)])
+    late = "delayed" if status.startswith("4") or action_of(prose, subject) == "delayed" else "failed"
+    return tuple(failed + [ReportRecipient(one, late, status, "") for one in _ascii(temporary - permanent)])
 
 
 def _ascii(addresses: frozenset[bytes]) -> list[str]:

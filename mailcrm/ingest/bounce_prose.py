@@ -40,6 +40,7 @@ _HEADER_LINE = re.compile(
 _X400 = re.compile(r"^[^@]{0,80}\bsmtp[=:]", re.IGNORECASE)
 _LABELS = (
     "rcpt to", "recipient:", "recipient address:", "failed address", "rcpt=", "final-recipient", "unable to deliver message to",
+    "message to:", "mail to:", "your message to", "your mail to", "your email to", "your e-mail to",
 )  # fmt: skip
 _FIELD_OF_ORIGINAL = ("to:", "cc:", "an:", "à :", "para:", "vastaanottaja:", "till:", "kopio:")
 _FOR = re.compile(r"\bfor\s{1,5}<([^\s<>]{1,64}@[^\s<>]{1,255})>")
@@ -146,10 +147,11 @@ def _judged(prose: Prose, headers: Headers) -> list[tuple[int, str]]:
         folded = line.lower()
         is_sentence = bool(words.FAILURES.search(folded))
         addresses = _addresses_of(line, own) if "@" in line else []
-        score = _points(line, folded, previous, is_sentence, says_so=says_so) if addresses else 0
+        following = lines[number + 1].lower() if number + 1 < len(lines) else ""
+        around = (previous, following)
+        score = _points(line, folded, around, is_sentence, says_so=says_so) if addresses else 0
         for address in addresses:
             points[address.lower()] = max(points.get(address.lower(), (-9, "")), (score, address))
-        following = lines[number + 1].lower() if number + 1 < len(lines) else ""
         says_so = says_so or is_sentence or bool(words.DELAYS.search(f"{folded} {following}"))
         previous = folded if folded.strip() else previous
     _aliased(prose.above, points)
@@ -161,7 +163,7 @@ def _addresses_of(line: str, own: set[str]) -> list[str]:
     return [address for address in found if "@" in address[1:] and address.lower() not in own]
 
 
-def _points(line: str, folded: str, previous: str, is_sentence: bool, *, says_so: bool) -> int:
+def _points(line: str, folded: str, around: tuple[str, str], is_sentence: bool, *, says_so: bool) -> int:
     """How surely an address in this line is that of the recipient."""
     score = -3 if not says_so and folded.strip().startswith(_FIELD_OF_ORIGINAL) else 0
     if _ALONE.fullmatch(line):
@@ -174,7 +176,7 @@ def _points(line: str, folded: str, previous: str, is_sentence: bool, *, says_so
         score += 1
     if STATUS.search(line) or _REPLY_CODE.search(line):
         score += 1
-    if words.FAILURES.search(previous) or words.DELAYS.search(previous):
+    if any(words.FAILURES.search(near) or words.DELAYS.search(near) for near in around):
         score += 2
     elif says_so:
         score += 1

@@ -148,7 +148,7 @@ def _delivery_report(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verd
 
 # --- machines that answer ---------------------------------------------------------------------------------------------
 
-_ENDS = re.compile(r"\s{0,3}(?:$|[:：,;|(\[–—-]|re:|vs:|sv:|aw:)", re.IGNORECASE)
+_ENDS = re.compile(r"\s{0,3}(?:$|[:：,;|(\[)\]–—-]|re:|vs:|sv:|aw:)", re.IGNORECASE)
 _TAG = re.compile(r"\s{0,3}(?:\[[^\]]{1,60}\]|\([^)]{1,40}\)|#\d{1,12}:?)\s{0,3}")
 
 
@@ -193,7 +193,8 @@ def _auto_subject(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict
     if mail.subject.startswith("AUTO:") or (is_machine and mail.subject[:5].lower() == "auto:"):  # Lotus Notes; Sieve
         return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
     for subject in subjects:
-        if _begins_automatic(_untagged(subject)) or (is_machine and _names_absence(subject)):
+        begins = _begins_automatic(_untagged(subject)) or _begins_automatic(subject.lstrip(" [(*"))
+        if begins or (is_machine and _names_absence(subject)):
             return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
     return None
 
