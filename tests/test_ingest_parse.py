@@ -4,6 +4,8 @@ import pickle
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
+import pytest
+
 from mailcrm.ingest.parse import parse
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import Address, AuthResults, Door, Envelope, ParsedMail
@@ -76,9 +78,11 @@ def test_no_string_holds_nul_or_surrogates() -> None:
     mail.text.encode("utf-8")
 
 
-def test_a_nul_in_a_charset_costs_no_text() -> None:
+@pytest.mark.parametrize("subject", [b"Hei", b"Hei \xe4"])
+def test_a_nul_in_a_charset_costs_no_text(subject: bytes) -> None:
     mail = _parse(
-        b"From: c@x.example\nContent-Type: text/plain; charset=utf\x00-8\nContent-Transfer-Encoding: 8bit\n\nHei"
+        b"Subject: " + subject + b"\nFrom: c@x.example\nContent-Type: text/plain; charset=utf\x00-8\n"
+        b"Content-Transfer-Encoding: 8bit\n\nHei"
     )
     assert mail.new_text == "Hei"
 

@@ -71,7 +71,7 @@ def _charset_of(message: Message) -> str:
         written = next((str(value) for name, value in part.raw_items() if name.lower() == "content-type"), "")
         if match := _CHARSET.search(written):
             return match.group(1)
-        payload = part.get_payload()
+        payload = part.get_payload() if part.is_multipart() else None  # text it would decode, and stop at a NUL
         if not (isinstance(payload, list) and payload and isinstance(payload[0], Message)):
             break
         part = payload[0]
