@@ -1,0 +1,222 @@
+"""One pass down the lines of a reply or forward: whose words each line is.
+
+Answers with a kind for each line; ``body`` makes passages of them. What a line is, is known by ``attribution`` (who wrote
+when), ``headerblock`` (the head of another mail), ``notices`` and ``signature``.
+"""
+
+from mailcrm.ingest.attribution import (
+    MOST_WRAPPED,
+    attribution_end,
+    glued_attribution,
+    introduces,
+    is_certain,
+    is_groupwise,
+    is_quoted,
+    may_end,
+)
+from mailcrm.ingest.headerblock import bare, label_of, read_block, separator_of
+from mailcrm.ingest.notices import banner_end, is_reply_above
+from mailcrm.ingest.phrases import LIST_FOOTERS
+from mailcrm.ingest.signature import LONGEST, delimited, is_delimiter
+from mailcrm.mail import SegmentKind
+
+MARKER_WORDS = "mailcrm: reply above this line"
+
+_MOST_DELIMITERS = 20
+_RULES = "-_=~—–―─#* |\t\xa0\u200b\u200e\u200f\u202a\u202b\ufeff"  # what a separator may end in
+_MARKS = (":", "：", "@", "---", "(")
+
+NEW, QUOTE, SIGNATURE = SegmentKind.NEW, SegmentKind.QUOTE, SegmentKind.SIGNATURE
+FOOTER, FORWARDED = SegmentKind.FOOTER, SegmentKind.FORWARDED
+
+
+def kinds_of(lines: list[str], *, is_forward: bool) -> list[SegmentKind]:
+    """The kind of each line."""
+    return _Scan(lines, is_forward).kinds()
+
+
+class _Scan:
+    """One pass downwards; ``at`` is the line looked at."""
+
+    def __init__(self, lines: list[str], is_forward: bool) -> None:
+        self.lines = lines
+        self.is_forward = is_forward
+        self.ends = [may_end(line) for line in lines]  # which lines may end an attribution
+        self.result = [NEW] * len(lines)
+        self.at = 0
+        self.in_signature = False
+        self.has_new = False
+        self.delimiters = 0
+
+    def kinds(self) -> list[SegmentKind]:
+        while self.at < len(self.lines):
+            self._step()
+        self._wrapped_quotes()
+        self._below_forward()
+        return self.result
+
+    def _step(self) -> None:
+        line = self.lines[self.at]
+        is_told = bool(line.strip()) and not self._is_prose(line) and self._is_anothers(line)
+        if not is_told and not (line.strip() and self._written_by_nobody(line)):
+            self._keep()
+
+    def _is_anothers(self, line: str) -> bool:
+        """Another mail begins here, or a signature: marked, with what belongs to it."""
+        if is_quoted(line):
+            end = len(self.lines) if is_groupwise(line) else self._end_of_quoted(self.at)
+            self._mark(end, FORWARDED if self.is_forward else QUOTE)
+        elif MARKER_WORDS in line:
+            self._mark(len(self.lines), QUOTE)
+        elif (end := self._foreign_block()) > self.at:
+            self._mark(end, self._block_kind())
+        elif self._attribution():
+            pass
+        elif self._is_list_footer():
+            self._mark(len(self.lines), FOOTER)
+        elif is_delimiter(line) and self._signature_begins():
+            self._mark(self.at + 1, SIGNATURE)
+            self.in_signature = True
+        else:
+            return False
+        return True
+
+    def _is_prose(self, line: str) -> bool:
+        """Nothing of which the heads of other mails are made: most lines need not be asked for each of them."""
+        if not line[0].isalnum() or line[-1] in _RULES or any(mark in line for mark in _MARKS):
+            return False
+        return True not in self.ends[self.at : self.at + MOST_WRAPPED]
+
+    def _written_by_nobody(self, line: str) -> bool:
+        if (self.at == 0 or not self.lines[self.at - 1].strip()) and is_reply_above(line):
+            self._mark(len(self.lines) if self.has_new else self.at + 1, QUOTE if self.has_new else FOOTER)
+        elif not self.has_new and (end := banner_end(self.lines, self.at)) > self.at:
+            self._mark(end, FOOTER)
+        else:
+            return False
+        return True
+
+    def _keep(self) -> None:
+        self.result[self.at] = SIGNATURE if self.in_signature else NEW
+        self.has_new = self.has_new or (not self.in_signature and bool(self.lines[self.at].strip()))
+        self.at += 1
+
+    def _mark(self, end: int, kind: SegmentKind) -> None:
+        self.result[self.at : end] = [kind] * (end - self.at)
+        self.at = end
+        self.in_signature = False
+
+    def _end_of_quoted(self, start: int) -> int:
+        """The first line after a run of quoted and blank lines that is neither."""
+        end = index = start
+        while index < len(self.lines) and (is_quoted(self.lines[index]) or not self.lines[index].strip()):
+            index += 1
+            if is_quoted(self.lines[index - 1]):
+                end = index
+        return end
+
+    # A separator or a header block: from here on it is another mail, to the end.
+
+    def _foreign_block(self) -> int:
+        line = self.lines[self.at]
+        separator = separator_of(line)
+        if separator in ("original", "forwarded"):
+            below = self._below(self.at)
+            if below < len(self.lines) and is_quoted(self.lines[below]):
+                return self._end_of_quoted(below)
+            return len(self.lines)
+        if separator == "rule":
+            below = self._below(self.at)
+            has_block = below < len(self.lines) and (
+                read_block(self.lines, below, is_below_separator=True) is not None or self._looks_like_block(below)
+            )
+            return len(self.lines) if has_block else self.at
+        return len(self.lines) if label_of(line) and read_block(self.lines, self.at) else self.at
+
+    def _below(self, index: int) -> int:
+        index += 1
+        while index < len(self.lines) and not self.lines[index].strip():
+            index += 1
+        return index
+
+    def _looks_like_block(self, start: int) -> bool:
+        """Labels of a language we do not know, below a rule: three short heads with a colon, an address in the first."""
+        head = [bare(line) for line in self.lines[start : start + 3]]
+        return len(head) == 3 and "@" in head[0] and all(0 < line.find(":") <= 24 for line in head)
+
+    def _block_kind(self) -> SegmentKind:
+        separator = separator_of(self.lines[self.at])
+        if separator == "forwarded" or (self.is_forward and separator != "original"):
+            return FORWARDED
+        return FORWARDED if self.is_forward and QUOTE not in self.result[: self.at] else QUOTE
+
+    # "On … wrote:", perhaps wrapped over some lines.
+
+    def _attribution(self) -> bool:
+        if True not in self.ends[self.at : self.at + MOST_WRAPPED] and not glued_attribution(self.lines[self.at]):
+            return False
+        end = attribution_end(self.lines, self.at)
+        below = self._below(max(end - 1, self.at))
+        above_quote = below < len(self.lines) and is_quoted(self.lines[below])
+        kind = FORWARDED if self.is_forward else QUOTE
+        if above_quote and (end > self.at or introduces(self.lines[self.at])):
+            self._mark(self._end_of_quoted(below), kind)
+        elif is_certain(self.lines, self.at, end) if end > self.at else glued_attribution(self.lines[self.at]):
+            self._mark(len(self.lines), kind)
+        else:
+            return False
+        return True
+
+    def _is_list_footer(self) -> bool:
+        line = self.lines[self.at]
+        if separator_of(line) != "rule" and not is_delimiter(line):
+            return False
+        below = " ".join(self.lines[self.at + 1 : self.at + 4])[:400].casefold()
+        return any(phrase in below for phrase in LIST_FOOTERS)
+
+    def _signature_begins(self) -> bool:
+        """Only the first delimiters are looked at: each look costs some lines, and many of them are a table or an attack."""
+        self.delimiters += 1
+        return self.delimiters <= _MOST_DELIMITERS and delimited(self.lines, self.at, self._signature_limit())
+
+    def _signature_limit(self) -> int:
+        """Where a signature beginning here must end: before the next quote."""
+        for index in range(self.at + 1, min(len(self.lines), self.at + 3 * LONGEST)):
+            if is_quoted(self.lines[index]) or separator_of(self.lines[index]) in ("original", "forwarded"):
+                return index
+            if label_of(self.lines[index]) == "from" or attribution_end(self.lines, index) > index:
+                return index
+        return len(self.lines)
+
+    def _wrapped_quotes(self) -> None:
+        """The tail of a quoted line that a relay wrapped without a ">" is quote, not an answer."""
+        if QUOTE not in self.result:
+            return
+        for index in range(1, len(self.lines) - 1):
+            line, above = self.lines[index], self.lines[index - 1]
+            is_between = self.result[index] is NEW and self.result[index - 1] is QUOTE is self.result[index + 1]
+            if not is_between or not is_quoted(above) or not is_quoted(self.lines[index + 1]):
+                continue
+            is_short_tail = 0 < len(line) <= 30 and line[:1].islower() and len(above) >= 66
+            if is_short_tail or (line.strip() and _closes_bracket(above, line)):
+                self.result[index] = QUOTE
+
+    def _below_forward(self) -> None:
+        """Who forwards writes above; what stands below the marked lines of a forward is a foot that came with it."""
+        if FORWARDED not in self.result:
+            return
+        last = len(self.result) - 1 - self.result[::-1].index(FORWARDED)
+        above = self.result.index(FORWARDED)
+        if any(kind is NEW and self.lines[index].strip() for index, kind in enumerate(self.result[:above])):
+            self.result[last + 1 :] = [FORWARDED] * (len(self.lines) - last - 1)
+
+
+def _closes_bracket(above: str, line: str) -> bool:
+    """A link in brackets that was wrapped: "(https://x.example/a" and below it "b?c=d)"."""
+    return any(
+        above.rfind(opening) > above.rfind(closing)
+        and "http" in above[above.rfind(opening) :]
+        and closing in line
+        and " " not in line[: line.find(closing)].strip()
+        for opening, closing in ("()", "<>", "[]")
+    )
