@@ -146,6 +146,8 @@ HOSTILE = {
     + b"\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00" * 90_000,
     "begins of uuencoded files": HEAD + b"\n" + b"begin 644 x\n" * 80_000,
     "a head of junk": b"junk line here\n" * 70_000 + HEAD + b"\nx",
+    "a NUL in a charset and a raw letter in a field": b"Subject: \xe4\nContent-Type: text/plain; charset=\x00.\n\n\xe4"
+    * 2,
     "refused codec": HEAD + b"Content-Type: text/plain; charset=idna\n\n" + b"a." * 100_000,
 }
 

@@ -159,9 +159,10 @@ def _returned(message: Message) -> Iterator[Message]:
 def _is_worded_by_a_script(subject: str, text: str) -> bool:
     """A report from an ordinary address: its subject says so, and it opens with the sentence of failure and nothing but an address
     below it. No person begins a letter so."""
+    text = text[:1_000]
     if "@" not in text or not _has(subject.lower(), words.SUBJECTS):
         return False
-    lines = [line for line in text[:1_000].split("\n") if line.strip(" \t*=-_#>")][:6]
+    lines = [line for line in text.split("\n") if line.strip(" \t*=-_#>")][:6]
     for number, line in enumerate(lines[:3]):
         folded = line.lower()
         if words.FAILURES.search(folded) and _has(folded, _MAIL_WORDS) and len(folded) < 120:

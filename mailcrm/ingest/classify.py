@@ -65,7 +65,7 @@ def _form(mail: ParsedMail, envelope: Envelope) -> FormFields | None:
     local = mail.from_.local.lower() if mail.from_ else ""
     is_ours = mail.from_ is not None and mail.from_.domain in _our_domains(mail, envelope)
     is_impersonal = is_ours or local.startswith(words.NOREPLY) or local in words.ROLES
-    is_table = "<td" in mail.html_raw[:200_000].lower()
+    is_table = is_impersonal and "<td" in mail.html_raw[:200_000].lower()
     return form_of(mail.text, mail.from_, mail.reply_to, is_impersonal=is_impersonal, is_table=is_table)
 
 
