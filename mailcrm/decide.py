@@ -325,14 +325,21 @@ def outsider_token(case: Case) -> Route | None:
 def is_known_on(case: Case, lead: LeadFacts) -> bool:
     """Whether the writer is somebody of this lead: its partner, a confirmed participant, or proven to be of the same company.
 
-    Nobody is, whose address a relay of ours says was forged.
+    Nobody is, whose address a relay of ours says was forged, or whom only a stranger's mail names.
     """
-    if case.facts.is_disproven:
+    if case.facts.is_disproven or _is_hearsay(case):
         return False
     if case.author_key in lead.known_keys:
         return True
     domain = case.author_key.rpartition("@")[2]
     return case.facts.is_same_company_proven and bool(lead.company_domain) and lead.company_domain == domain
+
+
+def _is_hearsay(case: Case) -> bool:
+    """Whether a field of somebody else's mail names its writer (a list that rewrote From, says that mail); our own lists may."""
+    from_ = case.mail.from_
+    is_own_word = from_ is not None and address_key(from_.address) == case.author_key
+    return case.mail.written_by is not None and not (is_own_word or case.facts.is_own_list)
 
 
 # --- 7 to 9: staff without a token, and references ----------------------------------------------------------------------

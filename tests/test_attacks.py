@@ -174,6 +174,21 @@ def test_a_web_forms_reply_to_is_not_proven_by_the_forms_domain(house: House) ->
     assert not participants(house, house.leads()[0].id)[NEW_AT].is_confirmed
 
 
+@pytest.mark.parametrize("named", [CAROL, f"New <{NEW_AT}>"])
+def test_a_field_that_names_the_customer_makes_nobody_the_customer(house: House, named: str) -> None:
+    notice, reply = in_conversation(house)
+    headers = (("X-Original-From", named), ("Reply-To", MALLORY), ("Cc", "eve@evil.example"))
+    forged = answer(reply, MALLORY, "Please answer me here.", headers=headers)
+
+    house.receive(_on_top(forged, _EVIL), MALLORY_AT, [reply_address(reply)])
+
+    assert house.chatter(house.leads()[0].id, "email_in")[-1].is_unconfirmed
+    assert not participants(house, house.leads()[0].id)["eve@evil.example"].gets_copies
+    house.staff(answer(notice, ALICE, "Dear Carol"))
+    assert not house.to(MALLORY_AT)
+    assert "Dear Carol" in plain(house.to(CAROL_AT)[-1])
+
+
 def test_every_answer_to_a_new_persons_notice_goes_to_that_person_only(house: House) -> None:
     _notice, reply = in_conversation(house)
     house.receive(answer(reply, MALLORY, "I want one too."), MALLORY_AT, [SALES])

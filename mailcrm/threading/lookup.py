@@ -113,7 +113,7 @@ def look_up(
         recents=recent_of(session, author_key, now) if author.kind is AuthorKind.OUTSIDER else (),
         outsiders_in_header=_outsiders(mail, staff, rules),
         reply_to=_reply_to(mail, author, staff, rules),
-        is_same_company_proven=not author.is_form and bool(staff_proof(mail, envelope, rules)),
+        is_same_company_proven=_is_own_word(mail, author_key) and bool(staff_proof(mail, envelope, rules)),
         is_disproven=is_disproven(mail, envelope, rules),
     )
     facts = _with_recipients(session, facts, claims, mail, envelope, rules)
@@ -343,6 +343,11 @@ def _proven_by_token(
         return author
     own = any(t.in_envelope and t.user_id == author.user_id and not t.is_retired for t in tokens)
     return replace(author, kind=AuthorKind.USER_PROVEN, proof="token") if own else author
+
+
+def _is_own_word(mail: ParsedMail, author_key: str) -> bool:
+    """Whether the writer stands in From: what proves the From domain says nothing of a person whom a form or a list names."""
+    return mail.from_ is not None and address_key(mail.from_.address) == author_key
 
 
 def _outsiders(mail: ParsedMail, staff: Mapping[str, StaffAddress], rules: Rules) -> frozenset[str]:
