@@ -33,7 +33,7 @@ from mailcrm.notify import outbox
 from mailcrm.reader import Reader, Understood
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
-from mailcrm.store.engine import Session, Store, remembering, savepoint
+from mailcrm.store.engine import Session, Store, has_ended, remembering, savepoint
 from mailcrm.store.faults import is_away, is_conflict
 from mailcrm.store.keyring import Keyring
 from mailcrm.store.prepared import Prepared
@@ -324,8 +324,8 @@ class Worker:
                     with savepoint(session):
                         process_one(session, item.entry, item.mail, item.verdict, self.places, self.now())
                 except Exception as e:  # the worker loop: its savepoint is rolled back, the others stay
-                    if is_away(e):
-                        raise  # the database, not the mail: the whole batch is tried again
+                    if is_away(e) or has_ended(session):
+                        raise  # nothing of the batch is written: all of it is tried again
                     failed.append((item, e))
         crash.reached("work.before_commit")
         return failed

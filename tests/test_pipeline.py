@@ -228,6 +228,31 @@ def test_a_database_that_is_away_spends_no_try(shop: Shop) -> None:
     assert shop.rows() == {"one": "done", "two": "done"}
 
 
+def test_a_database_that_becomes_full_inside_a_batch_loses_no_mail_of_it(shop: Shop) -> None:
+    with shop.base.store.read() as session:
+        pages = int(session.exec_driver_sql("PRAGMA page_count").scalar_one())
+    subjects = [f"mail {number}" for number in range(40)]
+    shop.put_all(*subjects)
+    shop.sql(f"PRAGMA max_page_count={pages + 10}")
+    shop.worker.run_batch()
+    waiting = len(shop.files("new"))
+    assert 0 < waiting == len(subjects) - len(shop.rows())
+    assert all(name.split(".")[1] == "0" for name in shop.files("new"))
+    shop.sql("PRAGMA max_page_count=1000000")
+    shop.clock.move(timedelta(seconds=10))
+    shop.work()
+    assert sorted(shop.rows()) == sorted(subjects)
+    assert shop.count(lead) == len(subjects)
+
+
+def test_a_mail_that_ends_the_transaction_of_its_batch_takes_no_other_with_it(shop: Shop) -> None:
+    shop.sql(REFUSE.replace("ABORT", "ROLLBACK"))
+    shop.put_all("first", BAD, "last")
+    shop.worker.run_batch()
+    assert sorted(shop.rows()) == ["first", "last"]
+    assert len(shop.files("new")) == 1
+
+
 def test_a_disk_that_does_not_take_files_spends_no_try(shop: Shop) -> None:
     made = question("one")
     made.add_attachment(b"a seam", maintype="text", subtype="plain", filename="seam.txt")

@@ -66,6 +66,16 @@ def remembered(session: Session, key: Hashable, read: Callable[[], T], is_whole:
     return answer
 
 
+def has_ended(session: Session) -> bool:
+    """Whether the transaction is gone with all that was written in it: the connection is lost, or SQLite took everything back.
+
+    SQLite does so on its own when the disk is full. What is written after that would be committed statement by statement.
+    """
+    if session.invalidated:
+        return True
+    return session.dialect.name == "sqlite" and not session.connection.in_transaction
+
+
 @contextmanager
 def savepoint(session: Session) -> Iterator[None]:
     """What is written inside stays or goes as one; not to be nested."""
@@ -73,7 +83,7 @@ def savepoint(session: Session) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not session.invalidated:  # else the connection is gone, and what was written with it
+        if not has_ended(session):
             run_plain(session, "ROLLBACK TO SAVEPOINT one_mail")
             run_plain(session, "RELEASE SAVEPOINT one_mail")
         raise
