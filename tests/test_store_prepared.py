@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import bindparam, event, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from mailcrm.store.engine import Store
+from mailcrm.store.engine import Session, Store, remembering, savepoint
 from mailcrm.store.faults import is_away, is_conflict
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import metadata, partner, partner_address
@@ -116,6 +116,19 @@ def test_a_connection_that_is_lost_is_told_as_the_database_away(postgres_url: st
         assert store.write(lambda s: _ADD.insert(s, _row("after"))) == 1
     finally:
         store.close()
+
+
+def test_a_connection_that_is_lost_inside_a_batch_is_told_so_too(postgres_url: str) -> None:
+    store = Store(postgres_url)
+
+    def work(session: Session) -> None:
+        with remembering(session), savepoint(session):
+            _END_OWN_SESSION.all(session)
+
+    with pytest.raises(OperationalError) as told:
+        store.write(work)
+    store.close()
+    assert is_away(told.value)
 
 
 def test_each_shape_is_compiled_once(store: Store) -> None:

@@ -50,7 +50,8 @@ def remembering(session: Session) -> Iterator[None]:
     try:
         yield
     finally:
-        session.info.pop(_MEMORY, None)
+        if not session.invalidated:  # else the connection is gone, and what was remembered with it
+            session.info.pop(_MEMORY, None)
 
 
 def remembered(session: Session, key: Hashable, read: Callable[[], T], is_whole: Callable[[T], bool] = bool) -> T:
