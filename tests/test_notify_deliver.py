@@ -1,7 +1,7 @@
 """The outbox is emptied against a real peer that refuses, delays and goes away."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,10 @@ from sqlalchemy import update
 
 from mailcrm.mail import Event
 from mailcrm.notify.composer import composer
+from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.letterhead import letterhead
 from mailcrm.notify.outbox import release
+from mailcrm.notify.relay import Answer, SmtpRelay
 from mailcrm.store import tables
 from tests.notify_house import KEYRING, House, opened_house, read, text_of
 from tests.servers import wait_until
@@ -130,6 +132,24 @@ def test_a_mail_that_cannot_be_made_stops_no_other(house: House, smtp_sink: Smtp
     broken = house.rows(tables.outbox)[0]
     assert (broken.state, broken.attempts) == ("failed", 5)
     assert "FileNotFoundError" in house.rows(tables.outbox_recipient)[0].text
+
+
+def test_a_mail_that_the_relay_chokes_on_makes_no_answer_forgotten(house: House, smtp_sink: SmtpSink) -> None:
+    class Choking(SmtpRelay):
+        def send(self, mail_from: str, rcpt_to: Sequence[str], raw: bytes) -> dict[str, Answer]:
+            if b"chokes" in raw:
+                raise RuntimeError
+            return super().send(mail_from, rcpt_to, raw)
+
+    for text in ("first", "chokes", "third", "fourth"):
+        house.tell(Event("message_in", house.lead, house.add_message("email_in", text)))
+    settings, relay = deliver_settings(house.config, KEYRING, "node"), relay_settings(house.config)
+    deliverer = Deliverer(house.store, settings, lambda: house.now, house.blobs, lambda: Choking(relay))
+    deliverer.run_once()
+    deliverer.close()
+    assert len(smtp_sink.mails) == 3
+    assert [row.state for row in house.rows(tables.outbox)] == ["sent", "queued", "sent", "sent"]
+    assert all(row.lease_until is None for row in house.rows(tables.outbox))
 
 
 def test_a_mail_that_quotes_a_note_is_held_and_its_writer_asked(house: House, smtp_sink: SmtpSink) -> None:

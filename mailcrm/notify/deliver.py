@@ -362,6 +362,9 @@ class Deliverer:
             except Temporary as e:
                 outcomes.append(_all(ready.row, Answer("deferred", "4.4.1", str(e))))
                 unreachable = e if _is_unreachable(e) else None
+            except Exception as e:  # one mail must not make the answers to the others forgotten
+                log.exception("outbox row %d cannot be handed over", ready.row.id)
+                outcomes.append(_all(ready.row, Answer("deferred", "", f"{type(e).__name__}: cannot be handed over")))
         return outcomes
 
     def _sender(self, row: Outgoing) -> str:
