@@ -258,10 +258,12 @@ class Worker:
         self.spool.give_back_mine()
 
     def _begin(self, limit: int, room: int | None = None) -> _Begun | None:
-        """Have the next group read; None if nothing waits, or if it has no room beside the one in hand."""
+        """Have the next group read; None if nothing waits, or if it must not be read ahead of one that leaves ``room``."""
         if not self._claimed:
             self._claimed.extend(_by_size(self.spool.claim(limit)))
-        if not self._claimed or (room is not None and self._claimed[0].size > room):
+        if not self._claimed:
+            return None
+        if room is not None and (self._claimed[0].size > room or not self._claimed[0].is_fresh):
             return None
         group = self._claimed.popleft()
         raws = tuple(spooled.read() for spooled in group.claimed)

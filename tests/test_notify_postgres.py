@@ -32,7 +32,7 @@ def test_two_processes_never_claim_the_same_mail(house: House, smtp_sink: SmtpSi
         first, second = claim(one, "one", 2, house.now), claim(two, "two", 10, house.now)
         assert [len(first), len(second)] == [2, 3]
         assert not {row.id for row in first} & {row.id for row in second}
-    house.wait(hours=1)
+    house.wait(hours=2)
     assert house.deliver() == 5
     assert len(smtp_sink.mails) == 5
 

@@ -26,7 +26,7 @@ from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import inbound, message, message_ref, outbox, outbox_recipient
 from mailcrm.store.upsert import insert_ignore
 
-LEASE = timedelta(minutes=30)  # longer than a group of mails at the slowest peer
+LEASE = timedelta(minutes=60)  # longer than two groups of mails at the slowest peer: one is sent while the next waits
 RENDER_TRIES = 5
 QUESTIONS_PER_HOUR = 1  # to one user about one lead, or about mails of no lead
 QUESTIONS_PER_DAY = 10  # to one user
