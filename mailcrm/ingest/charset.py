@@ -22,17 +22,19 @@ _MEANT = {
 _WESTERN = {"cp1252", "iso8859-15", "cp1254", "mac-roman"}
 # Codecs of Python that are no character sets, or that can be made slow.
 _REFUSED = {"unicode_escape", "raw-unicode-escape", "unicode-escape", "idna", "punycode", "undefined", "mbcs", "oem"}
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,3}=\s{0,3}[\"']?([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 
 
 def clean_text(text: str) -> str:
     """The text without control characters except tab and line ends, and without lone surrogates."""
     try:
-        text.encode("utf-8")
+        data = text.encode("utf-8")
     except UnicodeEncodeError:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _CONTROLS.sub("", text)
+        data = text.encode("utf-8")
+    clean = data.translate(None, _CONTROLS)  # on bytes it takes a fifth of the time
+    return text if len(clean) == len(data) else clean.decode("utf-8")
 
 
 def decode(data: bytes, declared: str, *, is_html: bool = False) -> tuple[str, bool]:

@@ -36,7 +36,7 @@ def forwarded(
     ``is_forward``: the subject begins with a forward prefix. ``subject`` is the rest of it: some programs forward with
     an attribution line only, and then the outermost mail had this subject.
     """
-    if not is_forward and not _SEPARATED.search(text):
+    if not is_forward and not _may_have_separator(text):
         return attached[:_MOST_LEVELS]
     lines = [_unquoted(line) for line in text.split("\n")[:_MOST_LINES]]
     starts = _starts(lines, is_forward)
@@ -61,10 +61,15 @@ def is_unknown_prefix(subject: str, levels: tuple[Forwarded, ...]) -> bool:
     return bool(levels) and bool(levels[0].subject) and subject.endswith(f": {levels[0].subject}")
 
 
-# What every separator line has: dashes or the like, or a colon at its end.
-_SEPARATED = re.compile(r"--|__|==|~~|\*\*|——|──|[:：][ \t\xa0*_]{0,3}$", re.MULTILINE)
+_RULES = ("--", "__", "==", "~~", "**", "——", "──")
+_COLON_AT_END = re.compile(r"[:：][ \t\xa0*_]{0,3}$", re.MULTILINE)
 _NORDIC_HEAD = re.compile(r"^[ \t>*]{0,8}Fra:[^\n]{1,300}\n(?:[^\n]{0,300}\n){0,5}?[ \t>*]{0,8}Emne:", re.MULTILINE)
 _FINNISH_HEAD = re.compile(r"^[ \t>*]{0,8}Lähettäjä:", re.MULTILINE)
+
+
+def _may_have_separator(text: str) -> bool:
+    """What every separator line has: dashes or the like, or a colon at its end."""
+    return any(rule in text for rule in _RULES) or _COLON_AT_END.search(text) is not None
 
 
 def _unquoted(line: str) -> str:

@@ -36,10 +36,12 @@ class Block:
 
 def bare(line: str) -> str:
     """The line without quote marks, emphasis and invisible direction marks, cut to what matching needs."""
-    line = line[:_LONGEST_LINE]
-    if not line.isascii():
-        line = normalize("NFC", _INVISIBLE.sub("", line))
-    return line.strip(_DECORATION)
+    return visible(line[:_LONGEST_LINE]).strip(_DECORATION)
+
+
+def visible(text: str) -> str:
+    """The text without invisible direction marks, letters composed."""
+    return text if text.isascii() else normalize("NFC", _INVISIBLE.sub("", text))
 
 
 def label_of(line: str) -> str:

@@ -146,6 +146,8 @@ _BELOW_IS_QUOTED = frozenset("divrplyfwdmsg zwchr __headers__ olk_src_body_secti
 _OUTLOOK_LINE = re.compile(
     r"border(?:-top)?:none;border-top:solid|border-top:solid#|border-style:solidnonenone|border-top-style:solid"
 )
+# Tags that change nothing in the text: most of what programs write.
+_PLAIN = frozenset("span b i u a font strong em o:p small big sub sup s strike tt code img".split())
 _MARKED = frozenset("div span p table blockquote".split())
 _MARKED_BLOCKS = frozenset("div blockquote".split())
 
@@ -219,12 +221,17 @@ def _walk(root: LexborNode, marked: frozenset[str]) -> _Text:
     """Depth first without recursion; every element is entered once and left once."""
     out = _Text()
     above: list[tuple[LexborNode, str, bool]] = []
+    plain = _PLAIN - marked
     node: LexborNode | None = root
     while node is not None:
         tag = node.tag or ""
         child = None
         if tag == "-text":
             out.add(node.text_content or "")
+        elif tag in plain:
+            child = node.first_child
+            if child is not None:
+                above.append((node, "", False))
         elif tag not in _SKIPPED and tag[:1] not in ("-", "!"):
             is_quote = _enter(node, tag, marked, out)
             child = node.first_child
@@ -243,7 +250,8 @@ def _after(node: LexborNode, above: list[tuple[LexborNode, str, bool]], out: _Te
         if node.next is not None:
             return node.next
         node, tag, is_quote = above.pop()
-        _leave(tag, is_quote, out)
+        if tag:
+            _leave(tag, is_quote, out)
     return None
 
 

@@ -36,9 +36,12 @@ def content_key(
     return _KEY_VERSION + digest.hexdigest()
 
 
+_BLANKS_AT_END = (b" \n", b"\t\n", b"\r\n", b"\x0b\n", b"\x0c\n")
+
+
 def _stripped(data: bytes, *, is_text: bool) -> bytes:
     data = data.replace(b"\r\n", b"\n")
-    if is_text:
+    if is_text and any(blank in data for blank in _BLANKS_AT_END):
         data = b"\n".join(line.rstrip() for line in data.split(b"\n"))
     return data.rstrip()
 
@@ -60,5 +63,5 @@ def _lines(raw: bytes) -> Iterator[bytes]:
 
 
 def text_key(new: str) -> str:
-    folded = unicodedata.normalize("NFKC", new).casefold()
+    folded = new.lower() if new.isascii() else unicodedata.normalize("NFKC", new).casefold()
     return hashlib.sha256("".join(folded.split()).encode("utf-8", "replace")).hexdigest()

@@ -9,6 +9,7 @@ from mailcrm.ingest.notices import (
     is_disclaimer_heading,
     is_disclaimer_start,
     is_privacy_notice,
+    may_hold_disclaimer,
     pgp_end,
 )
 from mailcrm.ingest.signature import card_start, is_mobile_line
@@ -25,8 +26,7 @@ def fold_margins(lines: list[str], kinds: list[SegmentKind], writer: str) -> Non
     has_card = _fold_card(lines, kinds, writer)
     _fold_armour(lines, kinds)
     _fold_banner(lines, kinds)
-    _fold_disclaimers(lines, kinds)
-    if not has_card:
+    if _fold_disclaimers(lines, kinds) and not has_card:
         _fold_card(lines, kinds, writer)  # it may have been too far above a long disclaimer
     _fold_mobile(lines, kinds)
 
@@ -44,21 +44,26 @@ def _fold_banner(lines: list[str], kinds: list[SegmentKind]) -> None:
         kinds[first:end] = [FOOTER] * (end - first)
 
 
-def _fold_disclaimers(lines: list[str], kinds: list[SegmentKind]) -> None:
-    """Below the last words; with a title or a rule above them."""
+def _fold_disclaimers(lines: list[str], kinds: list[SegmentKind]) -> bool:
+    """Below the last words; with a title or a rule above them. Whether there were any."""
     last = max((index for index, kind in enumerate(kinds) if kind is NEW or kind is SIGNATURE), default=0)
     paragraphs = _paragraphs(lines, kinds, max(0, last - _LAST_LINES), last + 1)
+    tail = paragraphs[-_LAST_PARAGRAPHS:]
+    if not tail or not may_hold_disclaimer("\n".join(lines[tail[0][0] : tail[-1][1]])):
+        return False
     has_words = last > _LAST_LINES or len(paragraphs) > _LAST_PARAGRAPHS
-    goes_on, heading = False, -1
-    for start, end in paragraphs[-_LAST_PARAGRAPHS:]:
+    goes_on, has_folded, heading = False, False, -1
+    for start, end in tail:
         paragraph = " ".join(lines[start:end])
         is_privacy = is_privacy_notice(paragraph) and SIGNATURE in kinds[:start]
         goes_on = has_words and (is_privacy or is_disclaimer(paragraph, goes_on=goes_on))
         if goes_on:
+            has_folded = True
             start = heading if heading >= 0 else start
             kinds[start:end] = [FOOTER] * (end - start)
         heading = start if has_words and end == start + 1 and is_disclaimer_heading(lines[start]) else -1
         has_words = has_words or kinds[start] is NEW
+    return has_folded
 
 
 def _paragraphs(lines: list[str], kinds: list[SegmentKind], top: int, bottom: int) -> list[tuple[int, int]]:

@@ -44,8 +44,11 @@ def _start(raw: bytes) -> int:
 
 
 def _end_of_head(raw: bytes) -> int:
-    places = [place for end in (b"\r\n\r\n", b"\n\n", b"\r\r") if (place := raw.find(end, 0, _LONGEST_HEAD)) >= 0]
-    return min(places, default=min(len(raw), _LONGEST_HEAD))
+    first = min(len(raw), _LONGEST_HEAD)
+    for end in (b"\r\n\r\n", b"\n\n", b"\r\r"):
+        place = raw.find(end, 0, first + len(end) - 1)
+        first = place if 0 <= place < first else first
+    return first
 
 
 def _repaired(lines: list[bytes], defects: list[str]) -> bytes:

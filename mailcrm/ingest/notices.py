@@ -6,7 +6,7 @@ disclaimer stands below them and holds several stock phrases, fewer if it begins
 so that a person's paragraph beside one of them stays.
 """
 
-from mailcrm.ingest.headerblock import bare, separator_of
+from mailcrm.ingest.headerblock import bare, separator_of, visible
 from mailcrm.ingest.phrases import BANNERS
 
 _MOST_BANNER_LINES = 12
@@ -118,6 +118,8 @@ _DISCLAIMER_STARTS = _folded(
     "это сообщение|данное сообщение|это электронное|本邮件|此邮件|此電子郵件|このメール|本メール|本电子邮件|이 메일|본 메일|"
     "هذه الرسالة"
 )
+_STEM = 3
+_DISCLAIMER_STEMS = frozenset(phrase[:_STEM] for phrase in _DISCLAIMER_STARTS)
 # Words of secrecy and of mails gone astray; and what else such notices speak of, as people do too.
 _SECRECY = _folded(
     "confidential|intended recipient|intended solely|intended only|in error|privileged|unauthori|strictly prohibited|"
@@ -152,6 +154,15 @@ _PRIVACY = _folded(
 _SHORTEST_DISCLAIMER = 60
 
 
+def may_hold_disclaimer(text: str) -> bool:
+    """Whether one of these paragraphs may be a disclaimer or a privacy notice; few letters pass."""
+    folded = visible(" ".join(text.split())).casefold()
+    return _has(folded, _SECRECY) or _has(folded, _FEET) or (_has(folded, _LINKS) and _has(folded, _PRIVACY))
+
+
+_LINKS = ("www.", "http")
+
+
 def is_disclaimer(paragraph: str, *, goes_on: bool = False) -> bool:
     """Whether the paragraph (one string) is a legal notice or a program's foot; ``goes_on``: the one above was one."""
     text = bare(paragraph[:_LONGEST_PARAGRAPH]).casefold()
@@ -160,22 +171,28 @@ def is_disclaimer(paragraph: str, *, goes_on: bool = False) -> bool:
     if not text or (len(text) < _SHORTEST_DISCLAIMER and not goes_on):
         return False
     secrecy = sum(1 for phrase in _SECRECY if phrase in text)
+    if not secrecy and not goes_on:
+        return False
     stock = secrecy + sum(1 for phrase in _LEGAL if phrase in text)
     if goes_on:
         return stock >= 1
-    return (secrecy >= 1 and stock >= 2) if text.startswith(_DISCLAIMER_STARTS) else (secrecy >= 2 and stock >= 4)
+    return (secrecy >= 1 and stock >= 2) if _starts_as_disclaimer(text) else (secrecy >= 2 and stock >= 4)
 
 
 def is_privacy_notice(paragraph: str) -> bool:
     """Whether the paragraph tells where to read about personal data; people ask about that too, so not by itself."""
-    if len(paragraph) > 600 or not ("www." in paragraph or "http" in paragraph):
+    if len(paragraph) > 600 or not _has(paragraph, _LINKS):
         return False
     return _has(paragraph.casefold(), _PRIVACY)
 
 
 def is_disclaimer_start(line: str) -> bool:
     """Whether a disclaimer may begin on this line."""
-    return len(line) >= _SHORTEST_DISCLAIMER - 20 and bare(line[:80]).casefold().startswith(_DISCLAIMER_STARTS)
+    return len(line) >= _SHORTEST_DISCLAIMER - 20 and _starts_as_disclaimer(bare(line[:80]).casefold())
+
+
+def _starts_as_disclaimer(text: str) -> bool:
+    return text[:_STEM] in _DISCLAIMER_STEMS and text.startswith(_DISCLAIMER_STARTS)
 
 
 def is_disclaimer_heading(paragraph: str) -> bool:

@@ -83,6 +83,7 @@ def _read(
     report_message = message if _may_report(headers, leaves) else None
     subject = headers.first("subject")
     bare_subject, has_prefix = base_subject(subject)
+    writers = addresses_in(headers.by_name.get("from", ())[:1])
     in_reply_to = ids_in(headers.all("in-reply-to"))[:_MOST_REFERENCES]
     references = ids_in(headers.all("references"))[-_MOST_REFERENCES:]
     ids = ids_in(headers.all("message-id"))
@@ -96,14 +97,14 @@ def _read(
     if not is_forward and not has_prefix and is_unknown_prefix(subject, levels):
         is_forward, bare_subject = True, base_subject(levels[0].subject)[0]
     is_reply = has_prefix or is_forward or bool(in_reply_to or references)
-    parts = body.segments(text, is_reply=is_reply, is_forward=is_forward, writer=_writer_name(headers))
+    parts = body.segments(text, is_reply=is_reply, is_forward=is_forward, writer=writers[0].name if writers else "")
     new = body.new_text(parts)
     html = sanitise(html_raw)
     if html_raw and not html:
         defects.append("HTML too large or too deep to show")
     if encryption := encryption_of(leaves, text):
         defects.append(f"encrypted ({encryption})")
-    report = _report(report_message, headers, text, subject, envelope)
+    report = _report(report_message, headers, writers, text, subject, envelope)
     calendar_method, meeting = calendar_in(leaves)
     attachments = attachments_of(bodies, html_raw, kept_out, rest)
     fields = _fields(message, headers, leaves, defects)  # empties leaves, so it is the last reader of the tree
@@ -151,11 +152,6 @@ def _read(
         calendar_method=calendar_method,
         meeting=meeting,
     )
-
-
-def _writer_name(headers: Headers) -> str:
-    writers = addresses_in(headers.by_name.get("from", ())[:1])
-    return writers[0].name if writers else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,10 +280,16 @@ def _may_report(headers: Headers, leaves: list[Leaf]) -> bool:
     return any("delivery-status" in leaf.content_type for leaf in leaves) or len(leaves) <= 50
 
 
-def _report(message: Message | None, headers: Headers, text: str, subject: str, envelope: Envelope) -> Report | None:
+def _report(
+    message: Message | None,
+    headers: Headers,
+    writers: tuple[Address, ...],
+    text: str,
+    subject: str,
+    envelope: Envelope,
+) -> Report | None:
     if message is None:
         return None
-    writers = addresses_in(headers.by_name.get("from", ())[:1])
     mail_from = envelope.mail_from if envelope.source == "envelope" else None
     writer = writers[0].address if writers else headers.first("from")
     suspicion = bounce.suspicion_of(headers, writer, subject, mail_from)

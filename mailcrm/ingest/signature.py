@@ -173,9 +173,10 @@ _APPS = (("outlook", "ios"), ("outlook", "android"), ("proton", "mail"), ("yahoo
 
 def is_mobile_line(line: str) -> bool:
     """ "Sent from my iPhone", in many languages; a sentence that begins so is no such line."""
-    if not 8 < len(line) < 160 or not line.lstrip(" \t[(<*_>|\xa0").casefold().replace("i̇", "i").startswith(
-        _FIRST_WORDS
-    ):
+    if not 8 < len(line) < 160:
+        return False
+    begin = line.lstrip(" \t[(<*_>|\xa0")[:80].casefold().replace("i̇", "i")
+    if not (begin[:2] in _FIRST_STEMS or begin[:1] in _FIRST_STEMS) or not begin.startswith(_FIRST_WORDS):
         return False
     text = bare(line)
     link = text.find("http")
@@ -202,6 +203,7 @@ _GET_APP = tuple(
 
 
 _FIRST_WORDS = MOBILE + _GET_APP
+_FIRST_STEMS = frozenset(words[:2] for words in _FIRST_WORDS)  # most lines need not be compared with each of them
 
 
 def _names(folded: str, device: str) -> bool:

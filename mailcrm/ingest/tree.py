@@ -31,6 +31,7 @@ _MOST_WORK = 3_000_000  # containers times lines
 _SCANNED = 2_000_000  # above this, what is inside the parts is not searched for faults
 _LONGEST_NAME = 200
 _MOST_PARAMETERS = 40  # of one content field; reading them costs the square of their number
+_CONTENT_FIELD = b"\ncontent-"
 _LONG_FIELD = re.compile(rb"(?im)^(content-(?:type|disposition):(?:[^\r\n]|\r?\n[ \t]){3000})(?:[^\r\n]|\r?\n[ \t])+")
 
 
@@ -84,7 +85,15 @@ def _is_costly(raw: bytes) -> bool:
 
 def _shortened(data: bytes) -> bytes:
     """Content fields cut where no honest one goes on: their parameters cost the parser the square of their number."""
-    return _LONG_FIELD.sub(rb"\1", data) if len(data) > 4_000 else data
+    if len(data) <= 4_000:
+        return data
+    folded = b"\n" + data.lower()
+    at = folded.find(_CONTENT_FIELD)
+    while at >= 0:
+        if _LONG_FIELD.match(data, at):
+            return _LONG_FIELD.sub(rb"\1", data)
+        at = folded.find(_CONTENT_FIELD, at + 1)
+    return data
 
 
 def _without_type(head: bytes) -> bytes:
@@ -101,11 +110,12 @@ def _nth(raw: bytes, mark: bytes, count: int) -> int:
 
 def split_head(raw: bytes) -> tuple[bytes, bytes]:
     """Header with its empty line, and body."""
-    places = [(place, len(end)) for end in (b"\r\n\r\n", b"\n\n", b"\r\r") if (place := raw.find(end)) >= 0]
-    if not places:
-        return raw, b""
-    place, width = min(places)
-    return raw[: place + width], raw[place + width :]
+    first, width = len(raw), 0
+    for end in (b"\r\n\r\n", b"\n\n", b"\r\r"):
+        place = raw.find(end, 0, first + len(end) - 1)
+        if 0 <= place < first:
+            first, width = place, len(end)
+    return raw[: first + width], raw[first + width :]
 
 
 def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
