@@ -30,6 +30,7 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.reading
 
 corpus: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.corpus $(MAILS) --missed

@@ -35,8 +35,8 @@ def partner_address(number: int) -> str:
     return f"known{number}@customer{number}.example"
 
 
-def bench_mail(number: int) -> SentMail:
-    """The mail of this number; with ``bench_mail(n)`` for every n from 0 on, every reply has its original."""
+def bench_mail(number: int, size: int = _SIZE) -> SentMail:
+    """The mail of this number, of about ``size`` bytes; with one for every number from 0 on, every reply has its original."""
     is_reply = number % 10 == 9 and number >= _REPLY_LAG
     original = number - _REPLY_LAG + 1 if is_reply else None  # ends in 0: from a new person
     name, address = _writer(number if original is None else original)
@@ -50,7 +50,7 @@ def bench_mail(number: int) -> SentMail:
         "User-Agent: Mozilla Thunderbird\r\nContent-Language: en-US\r\nMIME-Version: 1.0\r\n"
         'Content-Type: multipart/alternative; boundary="edge-of-parts"\r\n\r\n'
     )
-    return SentMail(address, f"sales@{DOMAIN}", (head + _body(number, name, is_reply=is_reply)).encode("ascii"))
+    return SentMail(address, f"sales@{DOMAIN}", (head + _body(number, name, size, is_reply=is_reply)).encode("ascii"))
 
 
 def number_in(raw: bytes) -> int | None:
@@ -70,9 +70,9 @@ def _id(number: int) -> str:
     return f"mail-{number}.3f2c1a@client.example"
 
 
-def _body(number: int, name: str, *, is_reply: bool) -> str:
+def _body(number: int, name: str, size: int, *, is_reply: bool) -> str:
     lines = [f"Hello, this is bench-mail-{number}-", ""]
-    while sum(map(len, lines)) < _SIZE // 4:
+    while sum(map(len, lines)) < size // 4:
         lines += [_SENTENCES[(number + len(lines)) % len(_SENTENCES)], ""]
     lines += ["Best regards", name]
     if is_reply:
@@ -81,13 +81,13 @@ def _body(number: int, name: str, *, is_reply: bool) -> str:
     text = "\r\n".join(lines)
     return (
         f"--edge-of-parts\r\nContent-Type: text/plain; charset=utf-8; format=flowed\r\n\r\n{text}\r\n"
-        f"--edge-of-parts\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{_html(lines)}\r\n--edge-of-parts--\r\n"
+        f"--edge-of-parts\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{_html(lines, size)}\r\n--edge-of-parts--\r\n"
     )
 
 
-def _html(lines: list[str]) -> str:
+def _html(lines: list[str], size: int) -> str:
     """The same words as a client marks them up, filled to the size of the mail with the styles it brings along."""
     style = "p.MsoNormal { margin: 0cm; font-size: 11.0pt; font-family: Calibri, sans-serif; }\r\n"
     words = "\r\n".join(f'<p class="MsoNormal"><span lang="EN-US">{line}</span></p>' for line in lines if line)
-    styles = style * max(1, (_SIZE - 2 * len(words)) // len(style))
+    styles = style * max(1, (size - 2 * len(words)) // len(style))
     return f"<html><head><style>\r\n{styles}</style></head><body>\r\n{words}\r\n</body></html>"

@@ -1,10 +1,13 @@
 """The bench runs and prints its table. What it measures is not asserted: a test machine has other work as well."""
 
+import email
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from bench.reading import rows, typical_mails
 
 
 @pytest.mark.timeout(300)  # it starts eight processes, on a machine that runs other tests
@@ -18,3 +21,20 @@ def test_the_bench_prints_its_table_and_no_mail_stays_without_a_notice() -> None
     rows = {line[:54].strip(): line[54:].split() for line in ran.stdout.splitlines()}
     assert rows["mails without a notice"] == ["0", "0"]
     assert float(rows["statements a mail"][0]) > 0
+
+
+def test_reading_is_measured_on_mails_of_every_form_beside_the_parser_alone() -> None:
+    mails = typical_mails(12)
+    forms = {email.message_from_bytes(raw).get_content_type() for raw in mails}
+    lines = list(rows(count=8, turns=1))
+
+    assert forms == {"multipart/alternative", "text/plain", "text/html"}
+    assert any(b"In-Reply-To" in raw for raw in mails)
+    assert [line[:54].strip() for line in lines[1:4]] == [
+        "mail-parser alone",
+        "understood (parse, HTML, body, classify)",
+        "on top of mail-parser",
+    ]
+    alone, whole, on_top = (float(line[54:]) for line in lines[1:4])
+    assert 0 < alone < whole
+    assert abs(on_top - (whole - alone)) < 0.02
