@@ -18,12 +18,14 @@ from mailcrm.ingest.bounce_prose import (
     action_of,
     addressee_of,
     guessed,
+    names_surely,
     recipients,
     says_code,
     says_failure,
     split,
+    status_in,
 )
-from mailcrm.ingest.bounce_status import ADDRESS, STATUS, StatusPart, outer_parts, read_status, status_of
+from mailcrm.ingest.bounce_status import ADDRESS, StatusPart, outer_parts, read_status, status_of
 from mailcrm.ingest.charset import clean_text
 from mailcrm.ingest.headers import Headers, header_text, headers_of, ids_in
 from mailcrm.mail import Report, ReportRecipient
@@ -63,11 +65,17 @@ def suspicion_of(headers: Headers, from_address: str, subject: str, mail_from: s
             return Suspicion.NONE
         return Suspicion.WEAK if _may_be_a_postmaster(headers, mail_from) else Suspicion.SURE
     if not _has(subject.lower(), words.SUBJECTS) or base_subject(subject)[1]:
-        return Suspicion.SURE if _is_formally_one(headers) else Suspicion.NONE
+        return Suspicion.SURE if _is_formally_one(headers) else _of_a_gateway(headers, from_address, mail_from)
     if is_null_path(headers, mail_from) or not from_address:
         return Suspicion.SURE
     is_machines = _has(from_address.partition("@")[0].lower(), words.MACHINE_WORDS)
     return Suspicion.WEAK if is_machines else Suspicion.NONE
+
+
+def _of_a_gateway(headers: Headers, from_address: str, mail_from: str | None) -> Suspicion:
+    """What a filter writes of a mail it stopped may have any subject."""
+    is_gateway = is_null_path(headers, mail_from) and _has(from_address.partition("@")[0].lower(), words.GATEWAYS)
+    return Suspicion.WEAK if is_gateway and "in-reply-to" not in headers else Suspicion.NONE
 
 
 def _may_be_a_postmaster(headers: Headers, mail_from: str | None) -> bool:
@@ -102,8 +110,10 @@ def _is_formally_one(headers: Headers) -> bool:
     return written.startswith("multipart/report") and "delivery-status" in written
 
 
-def report(message: Message, headers: Headers, text: str, subject: str, suspicion: Suspicion) -> Report | None:
-    """The delivery report in a mail, or None. ``suspicion`` is the answer of ``suspicion_of``."""
+def report(
+    message: Message, headers: Headers, text: str, subject: str, suspicion: Suspicion, mail_from: str | None = None
+) -> Report | None:
+    """The delivery report in a mail, or None. ``suspicion`` is the answer of ``suspicion_of``, ``mail_from`` as there."""
     is_formal = headers.first("content-type").lower().startswith("multipart/report")
     formal = _status(message, is_suspect=suspicion > Suspicion.NONE) if is_formal or suspicion else None
     if formal is not None and formal.recipients:
@@ -112,16 +122,21 @@ def report(message: Message, headers: Headers, text: str, subject: str, suspicio
     if not (suspicion or formal is not None or _is_worded_by_a_script(subject, text)):
         return None
     prose = split(text)
-    if suspicion is Suspicion.WEAK and formal is None and not _reads_as_report(message, headers, prose):
+    if suspicion is Suspicion.WEAK and formal is None and not _reads_as_report(message, headers, prose, mail_from):
         return None
     return _worded(message, headers, text, subject, formal)
 
 
-def _reads_as_report(message: Message, headers: Headers, prose: Prose) -> bool:
-    """Something no letter has: a field of machines, the mail that came back, a server's answer, a sentence on mail that failed."""
+def _reads_as_report(message: Message, headers: Headers, prose: Prose, mail_from: str | None) -> bool:
+    """Something no letter has: a field of machines, the mail that came back, a server's answer, a sentence on mail that failed;
+    from a sender that can be answered, this last only above an address that stands alone.
+    """
     if "auto-submitted" in headers or prose.below.strip() or next(_returned(message), None) is not None:
         return True
-    return says_code(prose) or _says_so_of_mail(prose.above[:800])
+    if says_code(prose):
+        return True
+    is_placed = is_null_path(headers, mail_from) or names_surely(prose)
+    return is_placed and _says_so_of_mail(prose.above[:800])
 
 
 def _says_so_of_mail(text: str) -> bool:
@@ -225,8 +240,7 @@ def _second_opinion(message: Message, prose: Prose, subject: str, text: str) -> 
         temporary, permanent = all_failures(message)
     except Exception:  # noqa: BLE001 - its detectors assume well-formed mails; a second opinion may be missing
         return ()
-    match = STATUS.search(prose.above)
-    status = match.group(1) if match else ""
+    status = status_in(prose.above, action_of(prose, subject))
     failed = [ReportRecipient(one, action_of(prose, subject), status, "") for one in _ascii(permanent)]
     late = "delayed" if status.startswith("4") or action_of(prose, subject) == "delayed" else "failed"
     return tuple(failed + [ReportRecipient(one, late, status, "") for one in _ascii(temporary - permanent)])

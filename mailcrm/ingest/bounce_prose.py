@@ -27,6 +27,7 @@ _ALONE = re.compile(
     re.IGNORECASE,
 )
 _BEFORE_COLON = re.compile(r"\s{0,20}<?[^\s<>]{1,64}@[^\s<>]{1,255}?>?\s{0,3}:\s")
+_LEADS = re.compile(r"\s{0,20}[\"'<]?[^\s<>\"']{1,64}@[^\s<>\"']{1,255}[>\"']?\s")
 _FROM_ALIAS = re.compile(
     r"(?:generated|expanded|forwarded) from\s{1,5}<?([^\s<>()]{1,64}@[^\s<>()]{1,255})", re.IGNORECASE
 )
@@ -57,6 +58,7 @@ class Prose:
 def split(text: str) -> Prose:
     """The report, and what is returned below it: from its heading, or from the first of several header lines, on."""
     place = 0
+    text = text.replace("’", "'")
     lines = text[: _LOOKED_AT + _RETURNED_LOOKED_AT].split("\n")[: 2 * _MOST_LINES]
     for number, line in enumerate(lines):
         if place > _LOOKED_AT or (number > 1 and (_is_heading(line) or _is_header(lines, number))):
@@ -84,11 +86,11 @@ def _is_header(lines: list[str], number: int) -> bool:
 
 
 def says_failure(prose: Prose) -> bool:
-    """Whether the report's own words say that something was not delivered, or is late, or was."""
+    """Whether the report's own words, or its codes, say that something was not delivered, or is late, or was."""
     folded = prose.above.lower()
     if words.FAILURES.search(folded) or words.DELAYS.search(folded) or _has(folded, words.SUCCESSES):
         return True
-    return says_code(prose)
+    return says_code(prose) or _codes_below(prose)
 
 
 def says_code(prose: Prose) -> bool:
@@ -96,9 +98,28 @@ def says_code(prose: Prose) -> bool:
     return any(ADDRESS.search(line) and (STATUS.search(line) or _REPLY_CODE.search(line)) for line in _lines(prose))
 
 
+def _codes_below(prose: Prose) -> bool:
+    """An address alone in its line, and a code in one of the next: what a report in an unknown language has too."""
+    lines = _lines(prose)
+    return any(
+        "@" in line and _ALONE.fullmatch(line) and any(STATUS.search(below) for below in lines[number + 1 : number + 4])
+        for number, line in enumerate(lines)
+    )
+
+
+def names_surely(prose: Prose) -> bool:
+    """Whether an address stands as reports place the recipient's: alone, before a colon, behind "Recipient:"."""
+    return any(
+        _ALONE.fullmatch(line) or _BEFORE_COLON.match(line) or _has(line.lower(), _LABELS)
+        for line in _lines(prose)
+        if "@" in line
+    )
+
+
 def recipients(prose: Prose, headers: Headers, named: tuple[str, ...] = ()) -> tuple[ReportRecipient, ...]:
     """The recipients the report surely names: in a field of the header (``named``), or by where they stand in its lines."""
-    return _all(named or _wanted(_judged(prose, headers), _ENOUGH), prose, headers)
+    found = _written_to(prose.above, named) if named else _wanted(_judged(prose, headers), _ENOUGH)
+    return _all(found, prose, headers)
 
 
 def guessed(prose: Prose, headers: Headers, addressees: list[str]) -> tuple[ReportRecipient, ...]:
@@ -113,11 +134,11 @@ def _all(addresses: Sequence[str], prose: Prose, headers: Headers) -> tuple[Repo
     action, lines = action_of(prose, headers.first("subject")), _lines(prose)
     keys = [address.lower() for address in dict.fromkeys(addresses)][:MOST_RECIPIENTS]
     near = _near(set(keys), lines) if keys else {}
-    anywhere = (_status("\n".join(lines), action), _said(lines)) if keys else ("", "")
+    anywhere = (status_in("\n".join(lines), action), _said(lines)) if keys else ("", "")
     found: list[ReportRecipient] = []
     for address in list(dict.fromkeys(addresses))[:MOST_RECIPIENTS]:
         about = near.get(address.lower(), [])
-        status = _status("\n".join(about), action) or anywhere[0]
+        status = status_in("\n".join(about), action) or anywhere[0]
         found.append(ReportRecipient(address, action, status, (_said(about) or anywhere[1])[:1_000]))
     return tuple(found)
 
@@ -172,6 +193,8 @@ def _points(line: str, folded: str, around: tuple[str, str], is_sentence: bool, 
         score += 5
     elif is_sentence:
         score += 4
+    elif _LEADS.match(line) and words.FAILURES.search(around[0]):
+        score += 3
     if _has(folded, words.BESIDE):
         score += 1
     if STATUS.search(line) or _REPLY_CODE.search(line):
@@ -191,6 +214,13 @@ def _aliased(text: str, points: dict[str, tuple[int, str]]) -> None:
             points.pop(before[-1].strip(".'").lower() if before else "", None)
             address = match.group(1).strip(".,;)'")
             points[address.lower()] = (9, address)
+
+
+def _written_to(text: str, named: tuple[str, ...]) -> tuple[str, ...]:
+    """The addresses we wrote to, where the report says of which alias a named one was made."""
+    points: dict[str, tuple[int, str]] = {address.lower(): (0, address) for address in named}
+    _aliased(text, points)
+    return tuple(dict.fromkeys(address for _, address in points.values()))
 
 
 def _addressee(returned: str, own: set[str]) -> list[str]:
@@ -248,7 +278,7 @@ def _said(lines: list[str]) -> str:
     return " ".join((said or next((line for line in lines if words.FAILURES.search(line.lower())), "")).split())
 
 
-def _status(text: str, action: str) -> str:
+def status_in(text: str, action: str) -> str:
     """The code written in the text, else the one its words mean."""
     if match := STATUS.search(text):
         return match.group(1)

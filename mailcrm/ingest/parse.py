@@ -293,7 +293,7 @@ def _report(
     mail_from = envelope.mail_from if envelope.source == "envelope" else None
     writer = writers[0].address if writers else headers.first("from")
     suspicion = bounce.suspicion_of(headers, writer, subject, mail_from)
-    return bounce.report(message, headers, text, subject, suspicion)
+    return bounce.report(message, headers, text, subject, suspicion, mail_from)
 
 
 def _list_ids(headers: Headers) -> tuple[str, ...]:

@@ -29,6 +29,10 @@ MACHINE_WORDS = (
     "mail", "smtp", "no-reply", "noreply", "gateway", "bounce", "delivery", "mta", "imss", "notif", "daemon", "ndr",
     "sysadmin", "administrator", "system", "robot",
 )  # fmt: skip
+# Local parts of a mail system; with a null reverse-path they need no report's subject.
+GATEWAYS = (
+    "mail", "smtp", "gateway", "bounce", "deliver", "mta", "ndr", "admin", "antispam", "spam", "filter", "virus", "security",
+)  # fmt: skip
 
 SUBJECTS = (
     # English
@@ -51,10 +55,10 @@ SUBJECTS = (
     "delivery delay", "viivästynyt", "försenad", "verzögert", "forsinket",
     # Finnish, Swedish, Norwegian, Danish, Estonian
     "toimitus ei onnistunut", "toimitus epäonnistui", "toimitus epäonnistunut", "ei voitu toimittaa",
-    "ei voi toimittaa", "toimittamaton", "toimitusvirhe", "toimittaminen epäonnistui", "toimitusraportti",
+    "ei voi toimittaa", "toimittamaton", "toimittamatta", "toimitusvirhe", "toimittaminen epäonnistui", "toimitusraportti",
     "palautettu viesti", "palautunut viesti", "olevererbart", "kunde inte levereras", "går inte att leverera",
     "gick inte att leverera", "ej levererat", "ikke levert", "kunne ikke leveres", "kan ikke leveres", "ikke leveres",
-    "ikke leveret", "kohaletoimetamine ebaõnnestus",
+    "ikke leveret", "kohaletoimetamine ebaõnnestus", "kättetoimetamatu", "kan inte levereras", "ikke leverbar",
     # German, Dutch, French, Italian, Spanish, Portuguese
     "nicht zugestellt", "nicht zustellbar", "konnte nicht zugestellt", "zustellung fehlgeschlagen",
     "fehler bei der zustellung", "zustellung", "zustellfehler", "onbestelbaar", "niet bezorgd", "niet afgeleverd",
@@ -66,18 +70,26 @@ SUBJECTS = (
     "mensagem devolvida", "retorno de mensagem",
     # Polish, Czech, Slovak, Hungarian, Romanian, Turkish, Greek, Russian
     "niedostarczon", "nie dostarczon", "nedoručiteln", "nedoručen", "nedoručiteľn", "kézbesíthetetlen", "kézbesítési",
-    "nelivrat", "nu a putut fi livrat", "teslim edilemedi", "iletilemedi", "αδυναμία παράδοσης", "δεν παραδόθηκε",
+    "nelivrat", "nelivrabil", "nu a putut fi livrat", "teslim edilemedi", "letilemedi", "αδυναμία παράδοσης",
+    "δεν παραδόθηκε", "δεν είναι δυνατή η παράδοση", "не удается доставить", "не вдалося доставити", "недоставлен",
+    "не може бути доставлено", "не може да се достави", "neisporuč", "ni mogoče dostaviti", "nedostavlj", "nepiegād",
+    "neįteikt", "nepristatyt",
     "не доставлено", "недоставлен", "невозможно доставить", "сообщение не доставлено", "не может быть доставлено",
     # Chinese, Japanese, Korean
     "退信", "無法傳遞", "无法送达", "未送达", "未能送达", "投递失败", "投递状态", "傳送失敗", "发送失败", "被退回",
+    "无法传递", "無法傳送", "無法送達",
     "メールエラー", "配信エラー", "配信できません", "配信不能", "送信エラー", "送信できません", "エラーメール",
-    "不達", "配達不能", "반송", "전송 실패", "배달 실패",
+    "不達", "配達不能", "반송", "전송 실패", "배달 실패", "배달되지", "배달할 수 없", "전달되지",
+    # Hebrew, Arabic, Vietnamese, Thai, Indonesian
+    "לא ניתן למסירה", "לא ניתן למסור", "غير قابل للتسليم", "تعذر تسليم", "không gửi được", "không thể gửi", "ไม่สามารถส่ง",
+    "tidak terkirim", "tidak dapat dikirim",
 )  # fmt: skip
 
 DELAY_SUBJECTS = (
     "delay", "still being retried", "warning: could not send", "delivery incomplete", "temporarily suspended",
     "delivery status notification: warning", "will be retried", "viivästy", "försena", "verzögert", "forsinket",
-    "vertraagd", "retardé", "ritardat", "retrasad", "opóźnion", "задерж", "延迟", "遅延",
+    "vertraagd", "retardé", "ritardat", "retrasad", "opóźnion", "задерж", "延迟", "遅延", "fördröj", "atrasad",
+    "zpožděn", "oneskoren", "késleltet", "întârziat", "gecik", "καθυστέρ", "отложен", "затрим", "延遲", "지연", "hiline",
 )  # fmt: skip
 
 # Sentences that say the mail waits. A permanent failure names none of them as what happens next.
@@ -94,7 +106,14 @@ DELAYS = alternation(
         "wird weiter versucht", "weitere zustellversuche", "nicht erneut senden", "noch nicht zugestellt",
         "n'a pas encore été remis", "nouvelles tentatives", "non è ancora stato recapitato",
         "todavía no se ha entregado", "ainda não foi entregue", "будет повтор", "попытки доставки будут", "将继续尝试",
-        "再試行", "再送を試み",
+        "再試行", "再送を試み", "on viivästynyt", "är fördröjd", "ännu inte levererats", "er forsinket",
+        "ennå ikke levert", "endnu ikke leveret", "empfänger oder gruppen verzögert", "weiterhin versuchen",
+        "est retardée", "pas encore été remis", "pas encore pu être remis", "è in ritardo", "non ancora recapitat",
+        "se ha retrasado", "aún no se ha entregado", "está atrasada", "is vertraagd", "nog niet bezorgd",
+        "nog niet afgeleverd", "jest opóźnion", "jeszcze dostarczona", "je zpožděno", "dosud nebyla doručena",
+        "késik", "még nem", "a fost întârziat", "încă nu a fost livrat", "gecikti", "henüz teslim", "καθυστερ",
+        "еще не доставлено", "ещё не доставлено", "отложена", "ще не доставлено", "затримується", "尚未传递", "尚未送达",
+        "尚未傳遞", "尚未送達", "已延迟", "已延遲", "遅れています", "まだ配信されて", "지연되", "아직 배달되지",
     )
 )  # fmt: skip
 PERMANENT = alternation(
@@ -108,7 +127,8 @@ PERMANENT = alternation(
 SUCCESSES = (
     "successfully delivered", "successful mail delivery", "recipients or groups is complete",
     "notification (success)", "successfully relayed", "was delivered to", "delivered to the recipient",
-    "has been delivered to", "delivery confirmation", "onnistuneesti toimitettu", "zugestellt an",
+    "has been delivered to", "delivery confirmation", "onnistuneesti toimitettu", "erfolgreich zugestellt",
+    "wurde zugestellt an", "a été remis aux destinataires", "se ha entregado a los siguientes", "levererades till",
 )  # fmt: skip
 
 # Sentences of a mail system right before or beside the address that failed.
@@ -138,23 +158,34 @@ FAILURES = alternation(
         "relaying denied", "not permitted", "transcript of session",
         # Finnish, Swedish, Norwegian, Danish, Estonian
         "ei voitu toimittaa", "ei voi toimittaa", "ei toimitettu", "ei onnistunut", "epäonnistui", "ei löydy",
+        "ei tavoittanut", "ei mennyt perille", "kunde inte nå", "nådde inte", "misslyckades", "nådde ikke",
+        "mislykkedes", "mislyktes", "ei leitud", "nurjus",
         "ei löytynyt", "tuntematon vastaanottaja", "postilaatikko on täynnä", "inte leverera", "inte levereras",
         "inte att leverera", "okänd mottagare", "gick inte att hitta", "ikke leveres", "ikke levert", "ikke leveret",
         "kunne ikke levere", "ei õnnestunud",
         # German, Dutch, French, Italian, Spanish, Portuguese
         "nicht zugestellt", "nicht zustellen", "zustellung", "fehlgeschlagen", "nachrichtenzustellung",
-        "unbekannter empfänger", "niet worden bezorgd", "niet bezorgd", "kan niet worden", "échec", "pas pu être",
+        "unbekannter empfänger", "empfänger nicht erreicht", "is mislukt", "niet bereikt",
+        "niet worden bezorgd", "niet bezorgd", "kan niet worden", "échec", "pas pu être",
         "pas pu etre", "n'existe pas", "introuvable", "impossible de remettre", "non è stato possibile",
         "impossibile", "non sono riuscito", "non recapit", "non esiste", "no pudo ser entregado", "no se pudo",
-        "no se ha podido", "no existe", "não foi possível", "não pôde", "não existe", "falha",
+        "no se ha podido", "error en la entrega", "non riuscit", "non consegnat", "pas atteint", "não alcançou", "falhou",
+        "no se encontró", "no se ha entregado", "no existe", "não foi possível", "não pôde", "não existe", "falha",
         # Polish, Czech, Hungarian, Romanian, Turkish, Greek, Russian
         "nie została dostarczona", "nie może", "nie istnieje", "nedoruč", "nelze doručit", "nem sikerült", "kézbesít",
-        "nu a putut", "teslim edilemedi", "iletilemedi", "δεν ήταν δυνατή", "не может быть", "не доставлен",
+        "nie powiodło", "nie odnaleziono", "nezdařilo", "zlyhalo", "nebylo možné", "nu a reușit", "nereușit",
+        "nu a putut", "teslim edilemedi", "letilemedi", "başarısız", "απέτυχε", "δεν παραδόθηκε", "δεν βρέθηκε",
+        "сбой доставки", "не найден", "не вдалося", "неуспешн", "nije uspjel", "ni uspel", "neizdev", "nav izdevies",
+        "nepavyko", "δεν ήταν δυνατή", "не может быть", "не доставлен",
         "не удалось", "невозможно", "не существует",
         # Chinese, Japanese, Korean
         "退信", "退回", "无法投递", "无法送达", "未能成功", "未能送达", "无法发送", "投递失败", "無法傳遞", "不存在",
         "送信できません", "配信できません", "届けできません", "届きません", "リストにありません", "エラーのため",
-        "見つかりません", "반송", "전달하지 못", "배달할 수 없",
+        "見つかりません", "配信に失敗", "送信に失敗", "未能向", "无法传递", "失败", "失敗", "無法傳送", "無法送達",
+        "找不到", "반송", "전달하지 못", "배달할 수 없", "배달하지 못", "찾을 수 없", "존재하지", "실패", "전송되지",
+        # Hebrew, Arabic, Vietnamese, Thai, Indonesian
+        "נכשל", "לא נמצא", "فشل التسليم", "تعذر", "لم يتم تسليم", "đã thất bại", "không thể gửi", "không tìm thấy",
+        "ล้มเหลว", "ไม่สามารถส่ง", "gagal", "tidak ditemukan",
     )
 )  # fmt: skip
 
@@ -167,6 +198,9 @@ RETURNED = (
     "a copy of the original", "undelivered message", "your original message", "possibly truncated original",
     "original mail", "your message reads", "di seguito una copia", "messaggio originale", "ursprüngliche nachricht",
     "originalnachricht", "message d'origine", "message original", "mensaje original", "mensagem original",
+    "en-têtes d'origine", "encabezados de mensaje original", "ursprüngliche nachrichtenkopf", "intestazioni originali",
+    "ursprungliga meddelandehuvud", "originele berichtkop", "oryginalne nagłówki", "原始邮件标头", "原始郵件標頭",
+    "元のメッセージ ヘッダー", "원본 메시지 머리글", "исходные заголовки", "debajo de esta línea", "sotto questa riga",
     "alkuperäinen viesti", "alkuperäisen viestin", "ursprungligt meddelande", "ursprungliga meddelande",
     "original meldung", "原始邮件", "以下是原", "元のメッセージ",
 )  # fmt: skip
@@ -203,7 +237,14 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
                 "quota violation", "disk quota", "account is full", "mailbox exceeds", "insufficient storage",
                 "exceeded storage", "out of space", "not enough space", "postilaatikko on täynnä", "too much mail",
                 "over the maximum allowed", "mailbox size limit", "quota", "recipient storage full", "postfach voll",
-                "boîte pleine", "邮箱已满", "容量",
+                "boîte pleine", "邮箱已满", "容量", "inbox is full", "inbox full", "account full", "mailbox limit",
+                "postfach ist voll", "postfach des empfängers ist voll", "boîte aux lettres pleine",
+                "boîte aux lettres est pleine", "casella piena", "casella di posta piena", "buzón lleno",
+                "buzón está lleno", "caixa postal cheia", "caixa de correio está cheia", "caixa de entrada cheia",
+                "postvak is vol", "mailbox is vol", "brevlådan är full", "postlådan är full", "innboksen er full",
+                "postkassen er ful", "skrzynka jest pełna", "skrzynka odbiorcy jest pełna", "schránka je plná",
+                "ящик переполнен", "ящик получателя переполнен", "メールボックスがいっぱい", "受信箱がいっぱい", "가득",
+                "邮箱空间不足", "空间已满", "已滿",
             )
         ),
     ),
