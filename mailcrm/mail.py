@@ -7,7 +7,8 @@ Everything here is frozen and has no behaviour beyond small derived answers. ``P
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -454,6 +455,109 @@ class Intent(StrEnum):
     NOTE = "note"
     UNDO = "undo"
     DIGEST = "digest"
+
+
+# --- commands in a salesperson's mail ------------------------------------------------------------------------------------
+
+
+class Verb(StrEnum):
+    """What a command line asks for; ``mailcrm.commands.words`` has the words in each language."""
+
+    WON = "won"
+    LOST = "lost"
+    CANCEL = "cancel"
+    HOLD = "hold"
+    STAGE = "stage"
+    ASSIGN = "assign"
+    TAKE = "take"
+    TAG = "tag"
+    UNTAG = "untag"
+    STARS = "stars"
+    VALUE = "value"
+    CLOSE = "close"
+    CALL = "call"
+    MEETING = "meeting"
+    MAIL = "mail"
+    QUOTE = "quote"
+    TODO = "todo"
+    DONE = "done"
+    SNOOZE = "snooze"
+    NOTE = "note"
+    MENTION = "mention"
+    FOLLOW = "follow"
+    MUTE = "mute"
+    MERGE = "merge"
+    SPLIT = "split"
+    AWAY = "away"
+    HISTORY = "history"
+    NEW = "new"
+    UNDO = "undo"
+    HELP = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command line, understood. ``line`` is how it was written; only the fields of its verb are set."""
+
+    verb: Verb
+    line: str
+    text: str = ""  # a reason, a name, a summary
+    names: tuple[str, ...] = ()  # tags, people
+    number: int | None = None  # stars, a lead, the how-manieth activity
+    amount: Decimal | None = None
+    currency: str = ""
+    day: date | None = None
+    at: datetime | None = None  # when a time of day was given
+
+
+class FaultWhy(StrEnum):
+    """Why a line that looks like a command cannot be carried out; the question to its writer says it in words."""
+
+    UNKNOWN = "unknown"  # no such command; ``detail`` is one that is like it
+    NOT_AT_TOP = "not_at_top"
+    MISSING = "missing"  # something must follow; ``detail`` is the grammar
+    SUPERFLUOUS = "superfluous"  # ``detail`` is what follows and should not
+    NO_DATE = "no_date"
+    AMBIGUOUS = "ambiguous"  # ``detail``: the dates or times it may be
+    PAST = "past"
+    NOT_A_DAY = "not_a_day"  # 31.2.
+    NO_AMOUNT = "no_amount"
+    NO_NUMBER = "no_number"
+    MAY_GO_ON = "may_go_on"  # a long line with text right below it
+    TOO_MANY = "too_many"
+    REFUSED = "refused"  # understood, and not possible; ``detail`` says why
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A line that looks like a command and was not carried out."""
+
+    line: str
+    why: FaultWhy
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """A salesperson's newly written text, told apart: ``text`` is for the customer, ``note`` stays inside."""
+
+    commands: tuple[Command, ...] = ()
+    text: str = ""
+    note: str = ""
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no command at all: the mail is a mail."""
+        return not self.commands and not self.faults and not self.note
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that a command changed, or that could not be: ``what`` names it, ``values`` are what its words need."""
+
+    what: str
+    values: tuple[tuple[str, str], ...] = ()
 
 
 # --- what the database knows (Facts) and what is done (Route) -----------------------------------------------------------
