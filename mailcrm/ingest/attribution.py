@@ -28,6 +28,7 @@ MOST_WRAPPED = 4
 _LONGEST = 400
 _ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
 _MOST_COLONS = 8
+_PROSE_WORDS = 4  # "het volgende geschreven" is three
 
 
 def is_quoted(line: str) -> bool:
@@ -44,7 +45,8 @@ def attribution_end(lines: list[str], start: int) -> int:
         return start
     if _is_attribution(first):
         return start + 1
-    if not (_opens(first) or _names_writer(first)) or first.endswith((".", "!", "?")):
+    is_dated = "@" in first and _TIME.search(first) is not None
+    if not (is_dated or _opens(first) or _names_writer(first)) or first.endswith((".", "!", "?")):
         return start
     joined = first
     for index in range(start + 1, min(len(lines), start + MOST_WRAPPED)):
@@ -123,11 +125,21 @@ def introduces(line: str) -> bool:
 def is_certain(lines: list[str], start: int, end: int) -> bool:
     """Without ``>`` lines below, everything below is folded, so it must look written by a program and stand alone."""
     text = bare(" ".join(lines[start:end]))
-    if "@" in text:
+    if "@" in text and ("<" in text or "(" in text or not _is_prose(text)):
         return True
-    if any(words in text.casefold() for words in _TO_THE_READER):
+    if _is_prose(text) or any(words in text.casefold() for words in _TO_THE_READER):
         return False
     return (_CLOCK.search(text) is not None or _opens(text)) and (start == 0 or not lines[start - 1].strip())
+
+
+def _is_prose(text: str) -> bool:
+    """Many small words in a row: "according to your mail of 4 March 14:05, Bob wrote that we should get:"."""
+    run = 0
+    for word in text.split():
+        run = run + 1 if word.isalpha() and word.islower() else 0
+        if run >= _PROSE_WORDS:
+            return True
+    return False
 
 
 def _has_word(folded: str, word: str) -> bool:

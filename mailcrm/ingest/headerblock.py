@@ -19,6 +19,10 @@ _MOST_CONTINUED = 6
 _WROTE_ENDS = tuple(f" {word}" for word in WROTE)
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
+_HOUR = re.compile(r"(?<![\d.])\d{1,2}(?:[:.]\d{2}(?![\d.])|\s?[h時时시])")
+_NOTES_WHEN = re.compile(
+    r"(?<!\d)\d{1,4}[./-]\d{1,2}[./-]\d{2,4},?[ ]{1,3}\d{1,2}:\d\d(?::\d\d)?(?:[ ]?[AP]M)?(?:[ ][A-Z]{3,4})?$"
+)
 _COLONLESS = ("from", "to", "cc", "date", "subject")
 _DASHES = ("---", "___", "===", "***", "~~~", "———", "–––", "───")
 _LONGEST_BETWEEN_DASHES = 80
@@ -80,9 +84,15 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
     known = {"from", "date", "to", "cc", "subject"} & fields.keys()
     if "from" not in known or len(known) < (2 if is_below_separator else 3):
         return None if not _is_short_block(fields, known) else Block(fields, end)
-    if "subject" not in known and not is_below_separator and not _is_written_by_program(fields):
+    if not is_below_separator and not _is_written_by_program(fields, first):
         return None  # "From: Bristol, To: Helsinki, Date: Monday" is an order
     return Block(fields, end)
+
+
+def is_block_below_rule(lines: list[str], start: int) -> bool:
+    """Whether a block begins there. A rule says less than a separator's words do: people rule off lists of their own."""
+    block = read_block(lines, start, is_below_separator=True)
+    return block is not None and _is_written_by_program(block.fields, label_of(lines[start]) or "from")
 
 
 def _without_colons(lines: list[str], start: int) -> Block | None:
@@ -98,13 +108,41 @@ def _without_colons(lines: list[str], start: int) -> Block | None:
     return Block(fields, start + len(fields)) if len(fields) >= 3 else None
 
 
-def _is_written_by_program(fields: dict[str, str]) -> bool:
-    return "@" in fields.get("from", "") + fields.get("to", "") or _CLOCK.search(fields.get("date", "")) is not None
+def _is_written_by_program(fields: dict[str, str], first: str) -> bool:
+    """With an address or a clock; a block from From to Subject needs neither."""
+    if "@" in fields.get("from", "") + fields.get("to", "") or _CLOCK.search(fields.get("date", "")):
+        return True
+    return "subject" in fields and (first == "from" or _HOUR.search(fields.get("date", "")) is not None)
 
 
 def _is_short_block(fields: dict[str, str], known: set[str]) -> bool:
     """From and Date alone, if both look written by a program."""
     return known == {"from", "date"} and "@" in fields["from"] and _CLOCK.search(fields["date"]) is not None
+
+
+def notes_block(lines: list[str], start: int) -> tuple[int, int]:
+    """Old Notes: name and date without labels, To and Subject below with them; where it begins and ends, or twice ``start``.
+
+    The line ``start`` ends in the date; the name stands before it or on the line above.
+    """
+    text = lines[start].rstrip()[: _LONGEST_BETWEEN_DASHES + 40]
+    when = _NOTES_WHEN.search(text) if text[-1:].isdigit() or text[-1:] in "MTZ" else None
+    if when is None:
+        return start, start
+    kinds: list[str] = []
+    end = start
+    for index in range(start + 1, min(len(lines), start + 14)):
+        kind = label_of(lines[index]) or LABELS.get(bare(lines[index])[:_LONGEST_LABEL].casefold(), "")
+        if kind and not kinds and kind not in ("to", "reply_to"):
+            break
+        if kind:
+            kinds.append(kind)
+            end = index + 1
+    if "to" not in kinds or "subject" not in kinds:
+        return start, start
+    has_name = any(char.isalpha() for char in text[: when.start()])
+    above = lines[start - 1].strip() if start and not has_name else ""
+    return start - (0 < len(above) < 80 and above[-1] not in ".!?:,"), end
 
 
 def _collect(lines: list[str], start: int) -> tuple[dict[str, str], int]:

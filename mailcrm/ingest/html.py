@@ -16,7 +16,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mailcrm.ingest.attribution import introduces
 from mailcrm.ingest.charset import clean_text
-from mailcrm.ingest.headerblock import bare, label_of
+from mailcrm.ingest.headerblock import bare, is_block_below_rule
 from mailcrm.ingest.phrases import LIST_FOOTERS
 
 LARGEST = 512 * 1024
@@ -139,7 +139,7 @@ _BLOCKS = frozenset(
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _SEPARATOR = "_" * 32
 # What mail programs call the passages they make; Exchange puts "x_" before the names of an earlier program.
-_QUOTED_CLASSES = frozenset("moz-cite-prefix yahoo_quoted".split())
+_QUOTED_CLASSES = frozenset("moz-cite-prefix yahoo_quoted ntes-mailmaster-quote".split())
 _SIGNATURE_CLASSES = frozenset("gmail_signature protonmail_signature_block zmail_signature_below".split())
 _SIGNATURE_NAMES = frozenset("messagesignaturesection __sig_pre__ __sig_post__ _rc_sig".split())
 _BELOW_IS_QUOTED = frozenset("divrplyfwdmsg zwchr __headers__ olk_src_body_section".split())
@@ -213,15 +213,21 @@ def html_to_text(html: str) -> str:
     root = tree.body or tree.root
     if root is None:
         return ""
+    lowered = html.lower()
+    may_hide = "display:none" in lowered or "display: none" in lowered
     # Outlook gives every span and paragraph attributes; they are read only where one of them may name a signature.
-    return _finish(_walk(root, _MARKED if "signature" in html.lower() else _MARKED_BLOCKS))
+    marked = _MARKED if "signature" in lowered else _MARKED_BLOCKS
+    return (may_hide and _finish(_walk(root, marked, may_hide=True))) or _finish(_walk(root, marked))
 
 
-def _walk(root: LexborNode, marked: frozenset[str]) -> _Text:
-    """Depth first without recursion; every element is entered once and left once."""
+def _walk(root: LexborNode, marked: frozenset[str], *, may_hide: bool = False) -> _Text:
+    """Depth first without recursion; every element is entered once and left once.
+
+    ``may_hide``: what no reader is shown (the line that newsletters put into the list of mails) is left out.
+    """
     out = _Text()
     above: list[tuple[LexborNode, str, bool]] = []
-    plain = _PLAIN - marked
+    plain = frozenset() if may_hide else _PLAIN - marked
     node: LexborNode | None = root
     while node is not None:
         tag = node.tag or ""
@@ -232,7 +238,7 @@ def _walk(root: LexborNode, marked: frozenset[str]) -> _Text:
             child = node.first_child
             if child is not None:
                 above.append((node, "", False))
-        elif tag not in _SKIPPED and tag[:1] not in ("-", "!"):
+        elif tag not in _SKIPPED and tag[:1] not in ("-", "!") and not (may_hide and _is_hidden(node)):
             is_quote = _enter(node, tag, marked, out)
             child = node.first_child
             if child is None:
@@ -242,6 +248,10 @@ def _walk(root: LexborNode, marked: frozenset[str]) -> _Text:
         node = child or _after(node, above, out)
     out.flush()
     return out
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    return "display:none" in _squeezed(node.attributes.get("style"))
 
 
 def _after(node: LexborNode, above: list[tuple[LexborNode, str, bool]], out: _Text) -> LexborNode | None:
@@ -347,12 +357,16 @@ def _finish(out: _Text) -> str:
 
 def _is_head_below(lines: list[str], index: int) -> bool:
     """A rule is worth a line of text where another mail or a list's foot begins below it; else it is an ornament."""
-    below = [text for line in lines[index + 1 : index + 8] if (text := bare(line))][:3]
-    if not below:
+    near = range(index + 1, min(len(lines), index + 8))
+    first = next((place for place in near if bare(lines[place])), -1)
+    if first < 0:
         return False
+    below = [text for place in near if (text := bare(lines[place]))][:3]
     is_unknown_label = len(below) > 1 and "@" in below[0] and all(0 < text.find(":") <= 24 for text in below[:2])
     return (
-        bool(label_of(below[0])) or is_unknown_label or any(foot in " ".join(below).casefold() for foot in LIST_FOOTERS)
+        is_block_below_rule(lines, first)
+        or is_unknown_label
+        or any(foot in " ".join(below).casefold() for foot in LIST_FOOTERS)
     )
 
 

@@ -73,6 +73,8 @@ def banner_end(lines: list[str], start: int) -> int:
 
 
 def _is_banner(paragraph: str) -> bool:
+    if paragraph.endswith(("?", "？")):
+        return False  # a person asks about one
     if paragraph.startswith(BANNERS) or _has(paragraph, _OFTEN):
         return True
     return _has(paragraph, _OUTSIDE) and _has(paragraph, _CARE)

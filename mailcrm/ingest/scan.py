@@ -14,7 +14,7 @@ from mailcrm.ingest.attribution import (
     is_quoted,
     may_end,
 )
-from mailcrm.ingest.headerblock import bare, label_of, read_block, separator_of
+from mailcrm.ingest.headerblock import bare, is_block_below_rule, label_of, notes_block, read_block, separator_of
 from mailcrm.ingest.notices import banner_end, is_reply_above
 from mailcrm.ingest.phrases import LIST_FOOTERS
 from mailcrm.ingest.signature import LONGEST, delimited, is_delimiter
@@ -23,6 +23,7 @@ from mailcrm.mail import SegmentKind
 MARKER_WORDS = "mailcrm: reply above this line"
 
 _MOST_DELIMITERS = 20
+_LONGEST_CITATION = 3  # lines that a person marks by hand
 _RULES = "-_=~—–―─#* |\t\xa0\u200b\u200e\u200f\u202a\u202b\ufeff"  # what a separator may end in
 _MARKS = (":", "：", "@", "---", "(")
 
@@ -47,6 +48,8 @@ class _Scan:
         self.in_signature = False
         self.has_new = False
         self.delimiters = 0
+        self.cited: list[tuple[int, int]] = []  # quoted lines that nothing introduces
+        self.is_introduced = False
 
     def kinds(self) -> list[SegmentKind]:
         while self.at < len(self.lines):
@@ -65,12 +68,13 @@ class _Scan:
         """Another mail begins here, or a signature: marked, with what belongs to it."""
         if is_quoted(line):
             end = len(self.lines) if is_groupwise(line) else self._end_of_quoted(self.at)
+            self.cited.append((self.at, end))
             self._mark(end, FORWARDED if self.is_forward else QUOTE)
         elif MARKER_WORDS in line:
             self._mark(len(self.lines), QUOTE)
         elif (end := self._foreign_block()) > self.at:
             self._mark(end, self._block_kind())
-        elif self._attribution():
+        elif self._attribution() or self._notes_block():
             pass
         elif self._is_list_footer():
             self._mark(len(self.lines), FOOTER)
@@ -128,7 +132,7 @@ class _Scan:
         if separator == "rule":
             below = self._below(self.at)
             has_block = below < len(self.lines) and (
-                read_block(self.lines, below, is_below_separator=True) is not None or self._looks_like_block(below)
+                is_block_below_rule(self.lines, below) or self._looks_like_block(below)
             )
             return len(self.lines) if has_block else self.at
         return len(self.lines) if label_of(line) and read_block(self.lines, self.at) else self.at
@@ -150,6 +154,14 @@ class _Scan:
             return FORWARDED
         return FORWARDED if self.is_forward and QUOTE not in self.result[: self.at] else QUOTE
 
+    def _notes_block(self) -> bool:
+        start, end = notes_block(self.lines, self.at)
+        if end > self.at:
+            kind = FORWARDED if self.is_forward else QUOTE
+            self.result[start : self.at] = [kind] * (self.at - start)
+            self._mark(len(self.lines), kind)
+        return end > start
+
     # "On … wrote:", perhaps wrapped over some lines.
 
     def _attribution(self) -> bool:
@@ -159,13 +171,39 @@ class _Scan:
         below = self._below(max(end - 1, self.at))
         above_quote = below < len(self.lines) and is_quoted(self.lines[below])
         kind = FORWARDED if self.is_forward else QUOTE
-        if above_quote and (end > self.at or introduces(self.lines[self.at])):
+        top = self.at
+        if end > self.at and (bars := self._end_of_bars(below)) > below:
+            self._mark(bars, kind)
+        elif above_quote and (end > self.at or introduces(self.lines[self.at])):
             self._mark(self._end_of_quoted(below), kind)
+            self._own_citations(top)
         elif is_certain(self.lines, self.at, end) if end > self.at else glued_attribution(self.lines[self.at]):
             self._mark(len(self.lines), kind)
         else:
             return False
         return True
+
+    def _own_citations(self, top: int) -> None:
+        """A mail quoted whole below what was written: what the person marked above it was put there for the reader."""
+        if self.is_introduced or not any(self.lines[index].strip() for index in range(self._first_cited())):
+            self.cited.clear()
+        self.is_introduced = True
+        for start, end in self.cited:
+            if end <= top and end - start <= _LONGEST_CITATION:
+                self.result[start:end] = [NEW] * (end - start)
+
+    def _first_cited(self) -> int:
+        return self.cited[0][0] if self.cited else 0
+
+    def _end_of_bars(self, start: int) -> int:
+        """Old newsreaders mark with "|": the first line after such a run. A table's lines end in one, too."""
+        end = index = start
+        while index < len(self.lines) and (self.lines[index][:1] == "|" or not self.lines[index].strip()):
+            index += 1
+            if self.lines[index - 1][:1] == "|":
+                end = index
+        is_table = end > start and self.lines[start].rstrip().endswith("|") and len(self.lines[start].strip()) > 1
+        return start if is_table else end
 
     def _is_list_footer(self) -> bool:
         line = self.lines[self.at]
