@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, func, insert, or_, select, update
 
 from mailcrm.address import address_key
+from mailcrm.crm.absence import after_absence_of, after_own_mail, away_by_auto_reply
 from mailcrm.crm.chatter import NewMessage, add_event, add_mentions, add_message
 from mailcrm.crm.first_contact import ensure_person
 from mailcrm.crm.leads import NewLead, after_mail_in, after_mail_out, assign, create_lead, plan, restore, set_tags_also
@@ -23,6 +24,8 @@ from mailcrm.ingest.memory import LONGEST_TEXT, MOST_TEXTS, Known, fold_known, m
 from mailcrm.mail import (
     Address,
     Attachment,
+    AuthorKind,
+    AutoReplyType,
     Envelope,
     Event,
     Facts,
@@ -107,6 +110,9 @@ def apply(session: Session, arrival: Arrival, now: datetime) -> tuple[Event, ...
     inbound_id = arrival.inbound_id or record(session, arrival, now)
     placed = _HANDLERS[arrival.route.kind](session, arrival, inbound_id, now)
     _note_outcome(session, arrival, inbound_id, placed, now)
+    author = arrival.facts.author
+    if author.kind is AuthorKind.USER_PROVEN and author.user_id is not None:
+        after_own_mail(session, author.user_id)
     return placed.events
 
 
@@ -385,11 +391,29 @@ def _link_second_lead(session: Session, arrival: Arrival, row_id: int, now: date
 
 
 def _fold(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
-    """An automatic reply or a variant: shown folded on its lead; nobody is told, nothing else changes."""
+    """An automatic reply or a variant: shown folded on its lead; nobody is told.
+
+    Of the customer's absence the lead's next activity moves behind it.
+    """
     lead_id = _lead_of(arrival.route)
     partner_id = arrival.facts.partner.id if arrival.facts.partner else None
     row_id = _write_email_in(session, arrival, inbound_id, lead_id, partner_id, now, is_folded=True)
+    said, facts = arrival.verdict.auto_reply, arrival.facts
+    if said and said.type is AutoReplyType.OUT_OF_OFFICE and not facts.is_disproven:
+        after_absence_of(session, lead_id, facts.author.address.address, said.until, now)
     return Placed(lead_id, row_id)
+
+
+def _absence(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """A colleague's own automatic reply: they are away, and they and the managers are told once."""
+    user_id, said = _user_of(arrival), arrival.verdict.auto_reply
+    absence = away_by_auto_reply(session, user_id, said.until if said else "", now)
+    if absence is None:
+        return Placed()
+    until = absence.until.isoformat()
+    return Placed(
+        events=(Event("absence", None, None, inbound_id, actor_user_id=user_id, detail=until, deputy=absence.deputy),)
+    )
 
 
 def _reply(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
@@ -513,6 +537,7 @@ _HANDLERS: dict[RouteKind, Handler] = {
     RouteKind.RECEIPT: _receipt,
     RouteKind.TEAM: _team,
     RouteKind.ADMIN: _admin,
+    RouteKind.ABSENCE: _absence,
     RouteKind.HOLD: _hold,
     RouteKind.TRIAGE: _leave,
     RouteKind.QUIET: _leave,

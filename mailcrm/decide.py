@@ -4,13 +4,14 @@ The routing table of DESIGN section 3 is the tuple ``RULES``: small functions in
 first that answers wins. A rule answers None when it does not apply. Unsure is an answer too: hold.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailcrm.address import address_key, looks_like_token
 from mailcrm.mail import (
     AuthorKind,
+    AutoReplyType,
     Facts,
     Intent,
     LeadFacts,
@@ -29,7 +30,9 @@ from mailcrm.rules import Rules
 from mailcrm.threading.author import is_no_reply, is_role
 from mailcrm.threading.owner import owner_of
 
-_NO_WAY_OUT = frozenset({NoticeKind.HELD, NoticeKind.LOOP, NoticeKind.DIGEST, NoticeKind.ADMIN, NoticeKind.NOTE})
+_NO_WAY_OUT = frozenset(
+    {NoticeKind.HELD, NoticeKind.LOOP, NoticeKind.DIGEST, NoticeKind.ADMIN, NoticeKind.ABSENCE, NoticeKind.NOTE}
+)
 _NOT_ANSWERS = frozenset({MailKind.RECEIPT, MailKind.CHALLENGE, MailKind.FEEDBACK_REPORT})  # row 5 knows them
 _MINUTES_10 = timedelta(minutes=10)
 _HOURS_24 = timedelta(hours=24)
@@ -158,12 +161,22 @@ def automatic_reply(case: Case) -> Route | None:
     if case.verdict.kind is not MailKind.AUTO_REPLY and not is_answer:
         return None
     hits = (*case.facts.tokens, *_one(case.facts.return_path))
+    if is_own_absence(case, hits):
+        return Route(RouteKind.ABSENCE, Reason.STAFF_ABSENT, lead_id=_lead_found(case))
     if any(hit.user_id is not None for hit in hits) or case.facts.author.user_id is not None:
         return Route(RouteKind.QUIET, Reason.AUTO_REPLY_WITHOUT_LEAD, "from staff", _lead_found(case))
     lead_id = _lead_found(case)
     if lead_id is None:
         return Route(RouteKind.QUIET, Reason.AUTO_REPLY_WITHOUT_LEAD)
     return Route(RouteKind.FOLD, Reason.AUTO_REPLY_ON_LEAD, lead_id=lead_id)
+
+
+def is_own_absence(case: Case, hits: Sequence[TokenHit]) -> bool:
+    """Whether a user's mail box says with proof that they are away, in answer to a mail that was printed for this very user."""
+    said, author = case.verdict.auto_reply, case.facts.author
+    if said is None or said.type is not AutoReplyType.OUT_OF_OFFICE or author.user_id is None or not author.proof:
+        return False
+    return any(hit.user_id == author.user_id and hit.in_envelope for hit in hits)
 
 
 def machine_mail(case: Case) -> Route | None:

@@ -372,6 +372,7 @@ class Reason(StrEnum):
     LOOP_EQUAL_BODIES = "loop_equal_bodies"
     AUTO_REPLY_ON_LEAD = "auto_reply_on_lead"
     AUTO_REPLY_WITHOUT_LEAD = "auto_reply_without_lead"
+    STAFF_ABSENT = "staff_absent"
     RECEIPT_TIED = "receipt_tied"
     RECEIPT_UNTIED = "receipt_untied"
     MEETING_ON_LEAD = "meeting_on_lead"
@@ -739,6 +740,7 @@ class RouteKind(StrEnum):
     RECEIPT = "receipt"
     TEAM = "team"  # a supplier's mail: shown to the team, no lead
     ADMIN = "admin"
+    ABSENCE = "absence"  # a colleague's automatic reply: they are away
     HOLD = "hold"
     TRIAGE = "triage"
     QUIET = "quiet"
@@ -789,13 +791,15 @@ class NoticeKind(StrEnum):
     LOOP = "loop"  # to a human, once
     DIGEST = "digest"  # to staff, in the morning
     ADMIN = "admin"  # postmaster@ and the like
+    ABSENCE = "absence"  # to staff and their managers: an automatic reply says that somebody is away
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """A fact written in the same transaction as the change; what ``notify.recipients`` decides from.
 
-    ``kind`` is one of: message_in, message_out, note, event_assigned, message_failed, message_delayed, held, loop, admin.
+    ``kind`` is one of: message_in, message_out, note, event_assigned, message_failed, message_delayed, held, loop, admin,
+    absence.
     """
 
     kind: str
@@ -810,6 +814,7 @@ class Event:
     is_unconfirmed: bool = False
     is_staff_token_misused: bool = False  # an outsider wrote to an internal address
     also_team_ids: tuple[int, ...] = ()
+    deputy: str = ""  # who stands in for the one who is away
     only_to_key: str = ""  # a mail to the customer that goes to this address alone, without earlier quotes
     reason: str = ""
     detail: str = ""

@@ -47,6 +47,7 @@ REASONS: Mapping[str, str] = {
     Reason.LOOP_EQUAL_BODIES: _("The same text came from this address too many times"),
     Reason.AUTO_REPLY_ON_LEAD: _("An automatic reply to a mail on this lead"),
     Reason.AUTO_REPLY_WITHOUT_LEAD: _("An automatic reply that belongs to no lead"),
+    Reason.STAFF_ABSENT: _("A colleague's automatic reply: they are away"),
     Reason.RECEIPT_TIED: _("A receipt for a mail that we sent"),
     Reason.RECEIPT_UNTIED: _("A receipt for a mail that is not ours"),
     Reason.MEETING_ON_LEAD: _("A meeting that belongs to this lead"),
@@ -139,6 +140,7 @@ ROUTES: Mapping[str, str] = {
     RouteKind.REPORT: _("Noted on the mail it reports on"),
     RouteKind.RECEIPT: _("Receipt noted on our mail"),
     RouteKind.TEAM: _("Shown to the team, no lead"),
+    RouteKind.ABSENCE: _("Noted that a colleague is away"),
     RouteKind.ADMIN: _("Passed to the administrators"),
     RouteKind.HOLD: _("Held for a decision"),
     RouteKind.TRIAGE: _("Left for somebody to sort"),
@@ -179,6 +181,7 @@ NOTICES: Mapping[str, str] = {
     NoticeKind.HELD: _("Question: a mail waits for a decision"),
     NoticeKind.LOOP: _("Notice: a loop"),
     NoticeKind.DIGEST: _("Digest"),
+    NoticeKind.ABSENCE: _("A colleague is away"),
     NoticeKind.ADMIN: _("Mail to the administrators"),
 }
 

@@ -1,6 +1,7 @@
 """The commands for people, teams, aliases and keys, run as a person runs them."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,29 @@ def test_a_password_is_read_from_standard_input(config: Path, monkeypatch: pytes
         store.close()
     assert found is not None
     assert is_right("correct horse", found[1])
+
+
+def test_a_user_is_away_and_back_by_command(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("alice", "bob"):
+        assert run(["user", "add", f"{name}@firma.test", "--name", name.title(), "--config", str(config)]) == 0
+    away = ["user", "away", "alice@firma.test", "--config", str(config)]
+
+    assert run([*away, "--until", "2001-01-01"]) == 1
+    assert "This day is past." in capsys.readouterr().err
+    assert _absence_of_alice(config) == (None, None)
+    next_month = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
+    assert run([*away, "--until", next_month, "--deputy", "bob@firma.test"]) == 0
+    until, deputy = _absence_of_alice(config)
+    assert (until is not None, deputy) == (True, 2)
+    assert run(["user", "back", "alice@firma.test", "--config", str(config)]) == 0
+    assert _absence_of_alice(config) == (None, 2)
+
+
+def _absence_of_alice(config: Path) -> tuple[datetime | None, int | None]:
+    store = store_of(config)
+    try:
+        with store.read() as session:
+            row = session.execute(select(user.c.absent_until, user.c.deputy_id).where(user.c.name == "Alice")).one()
+            return row.absent_until, row.deputy_id
+    finally:
+        store.close()

@@ -686,6 +686,22 @@ def test_what_is_not_there_is_said_in_the_readers_language(site: Website, path: 
 # --- my settings --------------------------------------------------------------------------------------------------------
 
 
+def test_i_say_until_when_i_am_away_and_who_stands_in(site: Website) -> None:
+    alice = site.client()
+    until = f"{NOW + timedelta(days=5):%Y-%m-%d}"
+
+    assert alice.post("/settings/absence", until="", deputy_id="").status_code == 422
+    assert alice.post("/settings/absence", until="2001-01-01", deputy_id="").status_code == 422
+    assert alice.post("/settings/absence", until=until, deputy_id=str(site.ids["bob"])).status_code == 303
+    page = alice.get("/settings")
+    assert f'value="{until}"' in page
+    assert f'value="{site.ids["bob"]}" selected' in page
+    assert alice.post("/settings/absence", until=until, deputy_id="").status_code == 303
+    assert f'value="{site.ids["bob"]}" selected' not in alice.get("/settings")
+    assert alice.post("/settings/absence", back="1").status_code == 303
+    assert f'value="{until}"' not in alice.get("/settings")
+
+
 def test_my_settings_are_kept_and_speak_my_language(site: Website) -> None:
     alice = site.client()
     good = {"name": "Alice A", "locale": "fi", "time_zone": "Asia/Tokyo", "digest_at": "08:15"}

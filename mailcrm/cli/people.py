@@ -14,6 +14,7 @@ from mailcrm.app import foundation
 from mailcrm.cli.control import writes, writing_desk
 from mailcrm.cli.main import Context
 from mailcrm.crm import people, teams
+from mailcrm.crm.absence import come_back, go_away
 from mailcrm.crm.api_keys import add_api_key, key_hash, new_key, revoke_api_key
 from mailcrm.crm.call import Call
 from mailcrm.crm.done import Done, NotFound
@@ -139,6 +140,32 @@ def user_activate(ctx: click.Context, address: str) -> None:
     """Let a deactivated user work again."""
     _on_user(ctx, address, people.activate_user)
     click.echo(f"{address} is active.")
+
+
+@user.command("away")
+@click.argument("address")
+@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The last day away.")
+@click.option("--deputy", help="One address of the user who stands in.")
+@click.pass_context
+@writes
+def user_away(ctx: click.Context, address: str, until: datetime, deputy: str | None) -> None:
+    """Away to the end of a day: new leads go to others, and the deputy hears of theirs as well."""
+
+    def verb(session: Session, user_id: int, by: None, now: datetime) -> Done:
+        return go_away(session, user_id, until.date(), by, now, _user(session, deputy) if deputy else None)
+
+    _on_user(ctx, address, verb)
+    click.echo(f"{address} is away until {until:%Y-%m-%d}.")
+
+
+@user.command("back")
+@click.argument("address")
+@click.pass_context
+@writes
+def user_back(ctx: click.Context, address: str) -> None:
+    """Here again."""
+    _on_user(ctx, address, come_back)
+    click.echo(f"{address} is here.")
 
 
 @user.command("add-address")

@@ -55,15 +55,22 @@ def complete(session: Session, activity_id: int, feedback: str, by: int, now: da
 
 
 def reschedule(
-    session: Session, activity_id: int, due_on: date, due_at: datetime | None, by: int, now: datetime
+    session: Session,
+    activity_id: int,
+    due_on: date,
+    due_at: datetime | None,
+    by: int | None,
+    now: datetime,
+    customer_away_until: str = "",
 ) -> Done:
-    """Move it to another day, and time if one is given."""
+    """Move it to another day, and time if one is given. ``customer_away_until`` is the day that moved it, by itself."""
     row = _open(session, activity_id)
     if (row["due_on"], row["due_at"]) == (due_on, due_at):
         return Done(activity_id)
     session.execute(update(activity).where(activity.c.id == activity_id).values(due_on=due_on, due_at=due_at))
     moved = {**row, "due_on": due_on}
-    _tell(session, "activity_rescheduled", moved, by, now, from_due_on=row["due_on"].isoformat())
+    why = {"customer_away_until": customer_away_until} if customer_away_until else {}
+    _tell(session, "activity_rescheduled", moved, by, now, from_due_on=row["due_on"].isoformat(), **why)
     return Done(activity_id)
 
 
@@ -112,7 +119,7 @@ def _is_last_on_hold(session: Session, lead_id: int, activity_id: int) -> bool:
     return session.execute(others.limit(1)).first() is None
 
 
-def _tell(session: Session, event: str, row: dict[str, Any], by: int, now: datetime, **more: Any) -> None:
+def _tell(session: Session, event: str, row: dict[str, Any], by: int | None, now: datetime, **more: Any) -> None:
     data = {"activity_id": row["id"], "type": row["type"], "summary": row["summary"], "user_id": row["user_id"]}
     data |= {"due_on": row["due_on"].isoformat(), **more}
     add_event(session, row["lead_id"], event, data, by, now)

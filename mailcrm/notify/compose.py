@@ -32,7 +32,16 @@ from mailcrm.notify.letterhead import (
 from mailcrm.notify.material import Card, Material, Reader, Shown
 from mailcrm.notify.mime import Part, mail_bytes, mailboxes, message_ids
 from mailcrm.notify.mime import words as words_of
-from mailcrm.notify.opening import Answer, answer_of, author_name, first_lines, heading, reason_line, warnings
+from mailcrm.notify.opening import (
+    Answer,
+    absence_title,
+    answer_of,
+    author_name,
+    first_lines,
+    heading,
+    reason_line,
+    warnings,
+)
 from mailcrm.notify.prose import bare_subject, html_of, quote, tidy
 from mailcrm.notify.render import Rendered, Templates
 
@@ -322,6 +331,8 @@ def _notice_subject(material: Material, words: Translator) -> str:
     kind, card, arrived = material.row.kind, material.card, material.arrived
     if kind == NoticeKind.DIGEST:
         return str(material.row.params["digest"]["subject"])
+    if kind == NoticeKind.ABSENCE:
+        return header_text(absence_title(material, words))
     about = header_text(arrived.subject) if arrived else ""
     if card is not None:
         base = header_text(bare_subject(card.base_subject or card.title))

@@ -1,10 +1,11 @@
 """The first lines of a notice: what has happened, what a reply does and to whom it goes. Pure."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from mailcrm import reasons
 from mailcrm.address import address_key
-from mailcrm.i18n import Translator, format_datetime
+from mailcrm.i18n import Translator, format_date, format_datetime
 from mailcrm.lookalike import lookalike
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.notify.cardtext import lead_url
@@ -142,7 +143,43 @@ def _admin(material: Material, head: Letterhead, words: Translator) -> list[str]
     return [words.gettext("Mail to the administrators of mailcrm.")]
 
 
+def _absence(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    _ = words.gettext
+    params = material.row.params
+    deputy = str(params.get("deputy", ""))
+    if params.get("why") == "away":
+        stands_in = (
+            _("%(deputy)s hears of your leads as well.") % {"deputy": deputy}
+            if deputy
+            else _("Nobody stands in for you: name a deputy on the page, under settings.")
+        )
+        return [
+            f"{absence_title(material, words)}.",
+            _("Your mail box says so in an automatic reply. Until then new leads go to others. %(stands_in)s")
+            % {"stands_in": stands_in},
+            _("It ends with your next own mail, or on the page."),
+        ]
+    stands_in = (
+        _("%(deputy)s hears of the leads as well.") % {"deputy": deputy}
+        if deputy
+        else _("Nobody stands in: customers who write wait until then.")
+    )
+    said = _("So says an automatic reply. Until then new leads go to others. %(stands_in)s")
+    return [f"{absence_title(material, words)}.", said % {"stands_in": stands_in}]
+
+
+def absence_title(material: Material, words: Translator) -> str:
+    """Who is away until when, as a subject."""
+    params = material.row.params
+    day = format_date(date.fromisoformat(str(params["detail"])), words.locale)
+    if params.get("why") == "away":
+        return words.gettext("You are marked as away until %(day)s") % {"day": day}
+    name = material.actor.name if material.actor else ""
+    return words.gettext("%(name)s is away until %(day)s") % {"name": name, "day": day}
+
+
 _TELLERS = {
+    NoticeKind.ABSENCE: _absence,
     NoticeKind.NOTE: _note,
     NoticeKind.ASSIGNED: _assigned,
     NoticeKind.FAILED: _failed,
@@ -187,7 +224,10 @@ def reason_line(material: Material, words: Translator) -> str:
     _ = words.gettext
     if material.row.kind == NoticeKind.HELD:
         return _("You get this because the mail was sent in your name.")
+    if material.row.kind == NoticeKind.ABSENCE and material.row.params.get("why") == "manager":
+        return _("You get this because you manage the work.")
     return {
+        "away": _("You get this because it is about you."),
         "owner": _("You get this because the lead is yours."),
         "deputy": _("You get this because you stand in for the owner, who is away."),
         "team": _("You get this because nobody owns the lead yet. Answer to take it: the first answer leaves."),

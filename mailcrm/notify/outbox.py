@@ -127,6 +127,7 @@ _KEPT = (
     "reason",
     "detail",
     "outbox_id",
+    "deputy",
     "only_to_key",
 )
 
@@ -144,6 +145,8 @@ def _dedupe_key(event: Event, notice: Notice, now: datetime) -> str:
             return f"loop:{now.date()}:{who}:{event.detail}"
         case NoticeKind.ADMIN:
             return f"admin:{event.inbound_id}:{who}"
+        case NoticeKind.ABSENCE:
+            return f"absence:{event.actor_user_id}:{event.detail}:{who}"
         case NoticeKind.ASSIGNED:
             return f"assigned:{event.lead_id}:{who}:{event.message_id or now.isoformat()}"
     return f"{notice.kind}:{event.message_id or f'inbound {event.inbound_id}'}:{who}"

@@ -122,6 +122,14 @@ def _admin(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
     return _notices(NoticeKind.ADMIN, event, _all("admin", people.admins) or _all("manager", people.managers))
 
 
+def _absence(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
+    """Who is away, and the managers; where there is none, the administrators."""
+    admins = {person.id for person in people.admins}
+    managers = [person for person in people.managers if person.id not in admins] or people.admins
+    tied = [*_all("away", _one(people.writer)), *_all("manager", managers)]
+    return _notices(NoticeKind.ABSENCE, event, tied, tells_actor=True)
+
+
 _RULES = {
     "message_in": _message_in,
     "message_out": _message_out,
@@ -132,6 +140,7 @@ _RULES = {
     "held": _held,
     "loop": _loop,
     "admin": _admin,
+    "absence": _absence,
 }
 
 

@@ -91,6 +91,7 @@ user = Table(
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
     _ref("deputy_id", "user"),
     _at("absent_until"),
+    Column("absent_by", String(20), nullable=False, server_default=""),  # by_hand or auto_reply, "" when here
     _at("created_at", nullable=False),
     CheckConstraint("role in ('salesperson', 'manager', 'admin', 'colleague')", name="role"),
 )

@@ -56,7 +56,8 @@ def author_of(
     from_ = mail.from_ or Address("", envelope.mail_from)
     known = staff.get(address_key(from_.address))
     if verdict.is_machine and (known or verdict.kind is not MailKind.HUMAN):  # a form may send with a null reverse-path
-        return Author(AuthorKind.MACHINE, from_, known.user_id if known else None)
+        proof = staff_proof(mail, envelope, rules) if known and known.is_active else ""
+        return Author(AuthorKind.MACHINE, from_, known.user_id if known else None, proof)
     if known:
         proof = staff_proof(mail, envelope, rules) if known.is_active else ""
         kind = AuthorKind.USER_PROVEN if proof else AuthorKind.USER_CLAIMED

@@ -126,5 +126,6 @@ def _routes(site: Site) -> list[BaseRoute]:
         get("/outbox/{id:int}/html", files.outbox_html),
         get("/settings", settings.show),
         post("/settings", settings.save),
+        post("/settings/absence", settings.set_away),
         post("/settings/password", settings.set_password),
     ]

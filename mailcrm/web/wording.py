@@ -193,7 +193,10 @@ _given_on = _activity(_("Given on: %(what)s"))
 
 
 def _rescheduled(t: _Telling) -> str:
-    return f"{_moved_to_another_day(t)}, {t.day('from_due_on')} → {t.day('due_on')}"
+    said = f"{_moved_to_another_day(t)}, {t.day('from_due_on')} → {t.day('due_on')}"
+    if not t.data.get("customer_away_until"):
+        return said
+    return f"{said}. " + t.say(_("The customer is away until %(day)s.")) % {"day": t.day("customer_away_until")}
 
 
 def _given(t: _Telling) -> str:

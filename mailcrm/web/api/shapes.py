@@ -194,6 +194,8 @@ class UserOut(Person):
     locale: str
     time_zone: str
     is_active: bool
+    absent_until: datetime | None
+    deputy_id: int | None
 
 
 class TeamMember(Person):

@@ -1,16 +1,19 @@
-"""My settings: language, time zone, digest, working days, password."""
+"""My settings: language, time zone, digest, working days, absence, password."""
 
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 
 from starlette.responses import Response
 
 from mailcrm.crm import people
+from mailcrm.crm.absence import come_back, go_away, last_day
 from mailcrm.crm.done import Done, Refused
 from mailcrm.crm.passwords import is_right, password_hash
 from mailcrm.store.engine import Session
-from mailcrm.web.board_reads import read_settings
+from mailcrm.web.board_reads import possible_owners, read_settings
 from mailcrm.web.pages.signing import set_cookie
 from mailcrm.web.sign_in import open_session
+from mailcrm.web.typed import day, whole_number
 from mailcrm.web.visit import Visit
 
 DAYS = "1234567"
@@ -23,11 +26,22 @@ def show(visit: Visit) -> Response:
 def _page(visit: Visit, form: str = "", refused: Refused | None = None) -> Response:
     with visit.desk.store.read() as session:
         mine = read_settings(session, visit.me.id)
+        colleagues = [one for one in possible_owners(session) if one[0] != visit.me.id]
+    until = mine["absent_until"]
+    away_until = last_day(until, mine["time_zone"]) if until and until > visit.now else None
     typed = {name: visit.text(name) for name in ("name", "locale", "time_zone", "digest_at") if name in visit.form}
     if refused and form == "settings":
         typed["working_days"] = _days(visit)
     return visit.show(
-        "settings.html", 422 if refused else 200, mine=mine, form=form, refused=refused, typed=typed, days=DAYS
+        "settings.html",
+        422 if refused else 200,
+        mine=mine,
+        form=form,
+        refused=refused,
+        typed=typed,
+        days=DAYS,
+        colleagues=colleagues,
+        away_until=away_until,
     )
 
 
@@ -49,6 +63,28 @@ def save(visit: Visit) -> Response:
 
 def _days(visit: Visit) -> str:
     return "".join(day for day in DAYS if day in visit.form.getlist("working_days"))
+
+
+def set_away(visit: Visit) -> Response:
+    """Away until a day, or here again."""
+    me = visit.me.id
+    try:
+        if visit.text("back"):
+            visit.perform(lambda session, now: come_back(session, me, me, now))
+        else:
+            until, deputy = day(visit.text("until")), whole_number(visit.text("deputy_id"))
+            if until is None:
+                raise Refused("Until which day? Give the last day away.")
+            visit.perform(partial(_go_away, me, until, deputy))
+    except Refused as e:
+        return _page(visit, "away", e)
+    return visit.to("/settings", "saved")
+
+
+def _go_away(me: int, until: date, deputy: int | None, session: Session, now: datetime) -> Done:
+    if deputy is None:
+        people.set_user_fields(session, me, {"deputy_id": None}, me, now)
+    return go_away(session, me, until, me, now, deputy)
 
 
 def set_password(visit: Visit) -> Response:

@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), server_default=sa.text("(true)"), nullable=False),
         sa.Column("deputy_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("absent_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("absent_by", sa.String(length=20), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("role in ('salesperson', 'manager', 'admin', 'colleague')", name=op.f("ck_user_role")),
         sa.ForeignKeyConstraint(["deputy_id"], ["user.id"], name=op.f("fk_user_deputy_id")),
