@@ -42,6 +42,8 @@ def _seen(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
         ],
         "forwarded_to": [[address.address for address in level.to] for level in mail.forwarded],
         "forwarded_cc": [[address.address for address in level.cc] for level in mail.forwarded],
+        "forwarded_dates": [" ".join(level.date.split()) for level in mail.forwarded],
+        "forwarded_bodies": [level.body for level in mail.forwarded],
         "passages": [part.kind.value for part in mail.segments],
         "recipients": [
             {"address": one.address, "action": one.action, "status": one.status} for one in report.recipients

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mailcrm.ingest.forward import forwarded, is_unknown_prefix, mailboxes, names_forward
+from mailcrm.ingest.forward import forwarded, is_unknown_prefix, mailboxes, names_forward, with_inner
+from mailcrm.ingest.headerblock import is_end_mark
 from mailcrm.mail import Address, Forwarded
 
 BLOCK = (
@@ -97,3 +98,27 @@ def test_a_forward_that_does_not_say_whose_mail_it_was() -> None:
 def test_a_subject_wrapped_as_in_a_mail_is_read_whole() -> None:
     (level,) = forwarded("From: a@x.example\nTo: b@x.example\nSubject: one\n two\n\nHi", is_forward=True)
     assert (level.subject, level.body) == ("one two", "Hi")
+
+
+def test_an_attached_forward_has_its_own_levels() -> None:
+    attached = Forwarded(Address("Ann", "ann@firma.example"), (), (), "", "VL: Näytteet", "Katso.\n\n" + BLOCK)
+    outer, inner = with_inner((attached,))
+    assert (outer.body, inner.subject, inner.body) == ("Katso.", "Näytteet", "Hei")
+    assert with_inner((Forwarded(None, (), (), "", "Näytteet", BLOCK),))[0].body == BLOCK
+
+
+@pytest.mark.parametrize(
+    ("line", "is_end"),
+    [
+        ("----- End forwarded message -----", True),
+        ("-------- Конец пересылаемого сообщения --------", True),
+        ("----- Ende der weitergeleiteten Nachricht -----", True),
+        ("----- Forwarded message -----", False),
+        ("----- End of the list -----", False),
+        ("End forwarded message", False),
+    ],
+)
+def test_where_a_forwarded_mail_ends(line: str, is_end: bool) -> None:
+    assert is_end_mark(line) is is_end
+    (level,) = forwarded(f"---------- Forwarded message ---------\n{BLOCK}{line}\n", is_forward=True)
+    assert (level.body == "Hei") is is_end

@@ -8,11 +8,12 @@ attached mail. A reply's quoted header block is no forward: the subject's prefix
 import re
 from dataclasses import replace
 
-from mailcrm.ingest.attribution import attribution_end, is_quoted
-from mailcrm.ingest.headerblock import Block, bare, label_of, read_block, separator_of, tail_of
+from mailcrm.ingest.attribution import attribution_end, is_groupwise, is_quoted
+from mailcrm.ingest.headerblock import Block, bare, is_end_mark, label_of, read_block, separator_of, tail_of
 from mailcrm.ingest.headers import addresses_in
 from mailcrm.ingest.phrases import WROTE
-from mailcrm.mail import Address, Forwarded
+from mailcrm.mail import Address, Forwarded, Segment, SegmentKind
+from mailcrm.subject import is_forward_subject
 
 _MOST_LEVELS = 20
 _MOST_LINES = 5_000
@@ -23,7 +24,7 @@ _BETWEEN = frozenset(
     {word for phrase in WROTE for word in phrase.split()}
     | set(
         "klo kl at a las às um om o le pm am uhr používateľ uživatel użytkownik käyttäjä användaren brugeren od fra "
-        "von van de".split()
+        "von van de ο/η ο η μμ πμ μ.μ π.μ م ص تمت كتابة ما يلي بواسطة kell el la i u v в о at: h".split()
     )
 )
 
@@ -51,6 +52,22 @@ def forwarded(
     return (*levels, *attached[:_MOST_LEVELS])
 
 
+def with_inner(attached: tuple[Forwarded, ...]) -> tuple[Forwarded, ...]:
+    """Attached mails, each with the levels of the forward that it may itself be."""
+    found: list[Forwarded] = []
+    for mail in attached[:_MOST_LEVELS]:
+        inner = forwarded(mail.body, is_forward=is_forward_subject(mail.subject))
+        above = mail.body if not inner else "\n".join(_above(mail.body, is_forward_subject(mail.subject))).strip()
+        found += (replace(mail, body=above), *inner)
+    return tuple(found[:_MOST_LEVELS])
+
+
+def _above(text: str, is_forward: bool) -> list[str]:
+    lines = text.split("\n")[:_MOST_LINES]
+    starts = _starts([_unquoted(line) for line in lines], is_forward)
+    return lines[: starts[0][0]] if starts else []
+
+
 def names_forward(subject: str, text: str) -> bool:
     """Whether an ambiguous prefix is a forward's: "VS:" is Finnish for a reply, Danish and Norwegian for a forward."""
     return subject[:3].casefold() == "vs:" and _NORDIC_HEAD.search(text) is not None and not _FINNISH_HEAD.search(text)
@@ -74,7 +91,18 @@ def _may_have_separator(text: str) -> bool:
 
 def _unquoted(line: str) -> str:
     """Some programs forward with ``>`` before every line."""
-    return line.lstrip(" \t\xa0>＞") if is_quoted(line) else line
+    return line.lstrip(" \t\xa0>＞") if is_quoted(line) and not is_groupwise(line) else line
+
+
+def is_carried(parts: tuple[Segment, ...]) -> bool:
+    """Whether a forward that only its separator tells stands among the writer's own words, not in what they answer to."""
+    return any(part.kind is SegmentKind.FORWARDED or _begins_with_separator(part) for part in parts)
+
+
+def _begins_with_separator(part: Segment) -> bool:
+    """Marked with ``>`` throughout, as phones do; in a quoted answer the line that says who wrote would stand first."""
+    first = next((line for line in part.text.split("\n", 20)[:20] if line.strip(" \t\xa0>＞")), "")
+    return part.kind is SegmentKind.QUOTE and separator_of(_unquoted(first)) == "forwarded"
 
 
 def _starts(lines: list[str], is_forward: bool) -> list[tuple[int, Block]]:
@@ -83,7 +111,9 @@ def _starts(lines: list[str], is_forward: bool) -> list[tuple[int, Block]]:
     index = 0
     while index < len(lines) and len(found) < _MOST_LEVELS:
         separator = separator_of(lines[index])
-        if separator in ("forwarded", "original") and (separator == "forwarded" or is_forward or found):
+        if separator == "forwarded" and is_end_mark(lines[index]):
+            pass
+        elif separator in ("forwarded", "original") and (separator == "forwarded" or is_forward or found):
             below = index if tail_of(lines[index]) != bare(lines[index]) else _first_label(lines, index + 1)
             block = read_block(lines, below, is_below_separator=True) if below >= 0 else None
             if block is not None:
@@ -104,7 +134,9 @@ def _starts(lines: list[str], is_forward: bool) -> list[tuple[int, Block]]:
 
 def _lone_separator(lines: list[str]) -> int:
     """A line that says a mail was forwarded, without a word about who wrote it; -1 if there is none."""
-    return next((index for index, line in enumerate(lines) if separator_of(line) == "forwarded"), -1)
+    return next(
+        (index for index, line in enumerate(lines) if separator_of(line) == "forwarded" and not is_end_mark(line)), -1
+    )
 
 
 def _first_label(lines: list[str], start: int) -> int:
@@ -116,12 +148,12 @@ def _first_label(lines: list[str], start: int) -> int:
 
 def _introduced(lines: list[str], start: int) -> Block | None:
     """ "On 5 March, Carol Smith <carol@x.example> wrote:" as the head of a forward."""
-    end = attribution_end(lines, start)
+    end = start + 1 if is_groupwise(lines[start]) else attribution_end(lines, start)
     text = " ".join(bare(line) for line in lines[start:end])[:_SHORT_ATTRIBUTION]
     match = _ADDRESS.search(text)
     if match is None:
         return None
-    before = text[: match.start()].rstrip(" <([").removesuffix("mailto:").rstrip(" <([")
+    before = text[: match.start()].lstrip("> ").rstrip(" <([").removesuffix("mailto:").rstrip(" <([")
     name = re.split(r"[,:]|\d", before)[-1].strip()
     words = name.replace('"', "").split()
     while words and words[0].casefold() in _BETWEEN:
@@ -138,8 +170,17 @@ def _level(block: Block, body: list[str]) -> Forwarded:
         cc=mailboxes(fields.get("cc", "")),
         date=fields.get("date", ""),
         subject=fields.get("subject", ""),
-        body="\n".join(body).strip(),
+        body="\n".join(_without_marks(body)).strip(),
     )
+
+
+def _without_marks(body: list[str]) -> list[str]:
+    """Without the line that some programs put below the forwarded mail, nor the one that others repeat above it."""
+    first = next((index for index, line in enumerate(body[:3]) if line.strip()), 0)
+    if body[first : first + 1] and separator_of(body[first]) == "forwarded":
+        body = body[first + 1 :]
+    end = next((index for index, line in enumerate(body) if is_end_mark(line)), len(body))
+    return body[:end]
 
 
 def mailboxes(value: str) -> tuple[Address, ...]:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from unicodedata import normalize
 
-from mailcrm.ingest.phrases import FORWARD_STEMS, FORWARDED, LABELS, ORIGINAL, ORIGINAL_STEMS, WROTE
+from mailcrm.ingest.phrases import END_WORDS, FORWARD_STEMS, FORWARDED, LABELS, ORIGINAL, ORIGINAL_STEMS, WROTE
 
 _LONGEST_LABEL = 34
 _LONGEST_LINE = 2_000
@@ -23,6 +23,7 @@ _HOUR = re.compile(r"(?<![\d.])\d{1,2}(?:[:.]\d{2}(?![\d.])|\s?[h時时시])")
 _NOTES_WHEN = re.compile(
     r"(?<!\d)\d{1,4}[./-]\d{1,2}[./-]\d{2,4},?[ ]{1,3}\d{1,2}:\d\d(?::\d\d)?(?:[ ]?[AP]M)?(?:[ ][A-Z]{3,4})?$"
 )
+_FIELD_NAME = re.compile(r"[A-Z][A-Za-z]{0,14}(?:-[A-Z][A-Za-z]{0,14}){1,4}")  # "User-Agent"
 _COLONLESS = ("from", "to", "cc", "date", "subject")
 _DASHES = ("---", "___", "===", "***", "~~~", "———", "–––", "───")
 _LONGEST_BETWEEN_DASHES = 80
@@ -61,7 +62,8 @@ def _split(line: str) -> tuple[str, str]:
     colon = _colon(head)
     if colon < 1:
         return "", ""
-    kind = LABELS.get(head[:colon].strip(_DECORATION).casefold(), "")
+    label = head[:colon].strip(_DECORATION)
+    kind = LABELS.get(label.casefold(), "") or ("other" if _FIELD_NAME.fullmatch(label) else "")
     return kind, text[colon + 1 :].strip(_DECORATION)
 
 
@@ -74,7 +76,7 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
     """The header block whose first label is on the line ``start``."""
     if is_below_separator and (bare_block := _without_colons(lines, start)) is not None:
         return bare_block
-    one_line = _one_line(lines[start]) if lines[start].count(":") > 2 else {}
+    one_line = _one_line(lines[start]) if lines[start].count(":") + lines[start].count("：") > 2 else {}
     first = _split(lines[start])[0]
     if (not first or first in ("other", "reply_to", "bcc")) and not one_line:
         return None
@@ -188,7 +190,7 @@ def _one_line(line: str) -> dict[str, str]:
     """Yahoo and some gateways put the whole block on one line: "From: x To: y Sent: z Subject: s"."""
     text = tail_of(line)[:_LONGEST_LINE]
     marks: list[tuple[str, int, int]] = []
-    for colon in [place for place, char in enumerate(text) if char == ":"][:_MOST_COLONS]:
+    for colon in [place for place, char in enumerate(text) if char in ":："][:_MOST_COLONS]:
         found = _label_before(text, colon)
         if not marks and (found is None or found[1] > 0):
             return {}
@@ -217,7 +219,7 @@ def tail_of(line: str) -> str:
         return text
     head, found, rest = text.lstrip("- ").partition("--")
     core = head.strip(" -").casefold()
-    return rest.lstrip("- ") if found and rest.strip("- ") and (core in FORWARDED or core in ORIGINAL) else text
+    return rest.lstrip("- ") if found and rest.strip("- ") and _between_dashes(core) != "rule" else text
 
 
 def separator_of(line: str) -> str:
@@ -242,7 +244,7 @@ def separator_of(line: str) -> str:
     if text[:2] == "--" and folded.endswith(_WROTE_ENDS):
         return "original"  # Zoho and Android: "---- On Wed, 24 Feb 2021 14:02:50 +0530 carol@x.example wrote ----"
     if text[:2] == "--" and tail_of(line) != text:
-        return "forwarded" if text.lstrip("- ").partition("--")[0].strip(" -").casefold() in FORWARDED else "original"
+        return _between_dashes(text.lstrip("- ").partition("--")[0].strip(" -").casefold())
     if dashed and folded.startswith(
         ("forwarded by ", "forwarded message from ", "original message from ", "forwarded message ")
     ):
@@ -252,7 +254,19 @@ def separator_of(line: str) -> str:
     return ""
 
 
+def is_end_mark(line: str) -> bool:
+    """ "----- End forwarded message -----", below the mail that was forwarded."""
+    text = bare(line)
+    if text[:3] not in _DASHES or text[-3:] not in _DASHES:
+        return False
+    core = text.strip("-_=*~—–―─#:： .").casefold()
+    return core.startswith(END_WORDS) and _between_dashes(core) == "forwarded"
+
+
 def _between_dashes(folded: str) -> str:
+    folded = folded.replace("i̇", "i")
+    if folded in FORWARDED or folded in ORIGINAL:
+        return "forwarded" if folded in FORWARDED else "original"
     if len(folded) <= _LONGEST_BETWEEN_DASHES:
         if any(stem in folded for stem in FORWARD_STEMS):
             return "forwarded"

@@ -22,7 +22,7 @@ import mailparser
 from mailcrm.ingest import body, bounce
 from mailcrm.ingest.auth import auth_results
 from mailcrm.ingest.classify import Clues
-from mailcrm.ingest.forward import forwarded, is_unknown_prefix, names_forward
+from mailcrm.ingest.forward import forwarded, is_carried, is_unknown_prefix, names_forward, with_inner
 from mailcrm.ingest.headers import Headers, addresses_in, as_addresses, headers_of, ids_in, one_box, unescape
 from mailcrm.ingest.html import sanitise
 from mailcrm.ingest.keys import content_key, text_key
@@ -92,12 +92,14 @@ def _read(
     bodies = bodies_of(leaves, defects)
     text, html_raw = text_and_html(bodies)
     is_forward = is_forward_subject(subject) or names_forward(subject, text)
-    attached = attached_mails(leaves)
+    attached = with_inner(attached_mails(leaves))
     levels = forwarded(text, attached, is_forward=is_forward, subject=bare_subject)
     if not is_forward and not has_prefix and is_unknown_prefix(subject, levels):
         is_forward, bare_subject = True, base_subject(levels[0].subject)[0]
-    is_reply = has_prefix or is_forward or bool(in_reply_to or references)
+    is_told_inside = not is_forward and len(levels) > len(attached)
+    is_reply = has_prefix or is_forward or is_told_inside or bool(in_reply_to or references)
     parts = body.segments(text, is_reply=is_reply, is_forward=is_forward, writer=writers[0].name if writers else "")
+    levels = levels if not is_told_inside or is_carried(parts) else attached
     new = body.new_text(parts)
     html = sanitise(html_raw)
     if html_raw and not html:

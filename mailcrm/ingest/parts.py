@@ -12,7 +12,7 @@ from mailcrm.ingest.headers import UNSEEN, addresses_in, header_text, headers_of
 from mailcrm.ingest.html import html_to_text
 from mailcrm.ingest.invitation import meeting_of
 from mailcrm.ingest.tnef import TnefFile, is_tnef, read_tnef
-from mailcrm.ingest.tree import Leaf, leaves_of, note
+from mailcrm.ingest.tree import Leaf, guarded_tree, leaves_of, note
 from mailcrm.ingest.uuencode import uudecoded
 from mailcrm.mail import Attachment, Forwarded, Meeting
 
@@ -176,26 +176,39 @@ def _file(name: str, content_type: str, data: bytes, content_id: str, is_inline:
     )
 
 
-def attached_mails(leaves: list[Leaf]) -> tuple[Forwarded, ...]:
-    """Attached mails as levels of a forward: their own fields and their text."""
+_MOST_MAILS = 20
+_DEEPEST_MAIL = 3
+_LARGEST_MAIL = 5_000_000  # of a mail that came as a file
+
+
+def attached_mails(leaves: list[Leaf], depth: int = 0) -> tuple[Forwarded, ...]:
+    """Attached mails as levels of a forward: their own fields and their text, then what is attached to them."""
     found: list[Forwarded] = []
     for leaf in leaves:
+        inner = _mail_in(leaf)
+        if inner is not None and len(found) < _MOST_MAILS:
+            inside = leaves_of(inner, [])
+            found.append(_attached_mail(inner, inside))
+            found += attached_mails(inside, depth + 1) if depth < _DEEPEST_MAIL else ()
+    return tuple(found[:_MOST_MAILS])
+
+
+def _mail_in(leaf: Leaf) -> Message | None:
+    """The mail that a part is, also where a program sent it as a file of no particular type."""
+    if leaf.is_attached_mail:
         payload = leaf.part.get_payload()
-        if (
-            leaf.is_attached_mail
-            and isinstance(payload, list)
-            and payload
-            and isinstance(payload[0], Message)
-            and len(found) < 20
-        ):
-            found.append(_attached_mail(payload[0]))
-    return tuple(found)
+        inner = payload[0] if isinstance(payload, list) and payload else None
+        return inner if isinstance(inner, Message) else None
+    if not leaf.filename.lower().endswith(".eml") or len(leaf.data) > _LARGEST_MAIL:
+        return None
+    inner, _ = guarded_tree(leaf.data, [])
+    return inner if "from" in inner and ("subject" in inner or "date" in inner) else None
 
 
-def _attached_mail(inner: Message) -> Forwarded:
+def _attached_mail(inner: Message, leaves: list[Leaf]) -> Forwarded:
     headers = headers_of(inner)
     writers = addresses_in(headers.by_name.get("from", ())[:1])
-    text, _ = text_and_html(bodies_of(leaves_of(inner, []), []))
+    text, _ = text_and_html(bodies_of(leaves, []))
     return Forwarded(
         from_=writers[0] if writers else None,
         to=addresses_in(headers.by_name.get("to", ())),

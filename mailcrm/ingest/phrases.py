@@ -14,10 +14,13 @@ _LABELS = {
     "gönderen|от|"
     "отправитель|від|від кого|од|от кого|من|המאת|מאת|发件人|發件人|寄件者|寄件人|差出人|送信者|보낸 사람|보낸사람|"
     "발신|từ|dari|no|nuo|"
-    "emitent|šalje|šiljatelj|pošiljatelj|frá|saatja|sent by|written by|mail from|送信元",
+    "emitent|šalje|šiljatelj|pošiljatelj|frá|saatja|sent by|written by|mail from|送信元|"
+    "lähettänyt|viestin lähettäjä|emisor|enviado por|verzender|zender|odoslal|αποστολέας|gönderici|"
+    "відправник|المرسل|发信人|發信人|보낸이|발신인|발신자|送り主",
     "date": "message du|date|sent|sent on|date sent|sent at|lähetetty|päivämäärä|päiväys|pvm|aika|skickat|datum|"
     "sendt|dato|gesendet|gesendet am|"
-    "date d'envoi|envoyé|envoyé le|date d’envoi|fecha|enviados|enviado|enviado el|enviada|enviada em|enviado em|data|inviato|"
+    "date d'envoi|envoyé|envoyé le|date d’envoi|fecha|enviados|enviado|enviado el|enviada|enviada em|"
+    "enviado em|data|inviato|"
     "data invio|"
     "verzonden|datum verzonden|wysłano|wysłane|data wysłania|odesláno|odoslané|dátum|trimis|elküldve|küldve|saadetud|"
     "kuupäev|"
@@ -26,21 +29,33 @@ _LABELS = {
     "تم الإرسال|תאריך|נשלח|发送时间|发送日期|日期|發送日期|傳送時間|時間|寄件日期|日付|送信日時|送信日|보낸 날짜|"
     "날짜|보낸 시간|ngày|"
     "tanggal|đã gửi|dată|дата отправления|дата отправки|data trimiterii|"
-    "nosūtīts|išsiųsta|poslano|sent date|dagsetning|envoyé à|時刻",
+    "nosūtīts|išsiųsta|poslano|sent date|dagsetning|envoyé à|時刻|"
+    "lähetysaika|lähetyspäivä|odesláno dne|posláno|poslané|poslané dňa|data e ora|date et heure|"
+    "datum och tid|saatmisaeg|saatmise aeg|αποστολή|ημερομηνία αποστολής|відправлено|дата і час|"
+    "дата и время|дата надсилання|poslano dana|datum slanja|أرسلت|أُرسلت|تاريخ|تاريخ الارسال|تم إرسالها|"
+    "时间|寄件時間|发件时间|送信日|보낸날짜|보낸시간|일시|sendetidspunkt|afsendt|skickat den|data i godzina",
     "to": "to|vastaanottaja|vastaanottajat|kenelle|till|til|mottagare|modtager|mottaker|an|empfänger|à|a|"
     "destinataire|para|destinatario|"
-    "destinatário|per|aan|naar|ontvanger|do|adresat|adressaat|komu|pre|către|catre|címzett|saaja|kellele|προς|kime|alıcı|кому|"
+    "destinatário|per|aan|naar|ontvanger|do|adresat|adressaat|komu|pre|către|catre|címzett|saaja|kellele|"
+    "προς|kime|alıcı|кому|"
     "получатель|إلى|"
     "الى|אל|收件人|收件者|宛先|받는 사람|받는사람|수신|đến|tới|kepada|kam|kam.|kam:|kam adresuota|prima|za|til:|"
-    "pour|an:",
+    "pour|an:|"
+    "saajat|mottagare|modtagere|mottakere|destinataires|destinatarios|destinatari|destinatários|"
+    "ontvangers|odbiorca|odbiorcy|příjemce|příjemci|príjemca|destinatar|címzettek|saajad|παραλήπτης|"
+    "παραλήπτες|alıcılar|получатели|одержувач|одержувачі|отримувач|primatelj|primatelji|المستلم|"
+    "المستلمون|收信人|受信者|받는이|pentru",
     "cc": "cc|kopija|copia a|kopio|kopiot|kopia|kopi|kopie|copie|copie à|copia|cópia|c.c|c.c.|dw|do wiadomości|másolat|"
     "másolatot kap|koopia|κοιν|"
-    "κοινοποίηση|bilgi|копия|копія|نسخة|نسخة إلى|עותק|抄送|副本|참조|cópia para|con copia|с копией|kópia|másolat:",
+    "κοινοποίηση|bilgi|копия|копія|نسخة|نسخة إلى|עותק|抄送|副本|참조|cópia para|con copia|с копией|kópia|másolat:|"
+    "kopie (cc)|kopia (cc)|kopio (cc)|kopi (cc)|copie (cc)|kopie an|kopia till|kopi til|in copia|"
+    "copie carbone|másolat (cc)|κοιν.|抄送人|写し|hlb.|koopia (cc)|kopija (cc)|в копии|в копії|نسخة كربونية",
     "bcc": "bcc|piilokopio|hemlig kopia|blindkopie|cci|cco|ccn|udw|скрытая копия|密送|密件副本|숨은 참조",
     "subject": "subject|aihe|otsikko|ämne|rubrik|emne|betreff|betr|objet|sujet|asunto|assunto|oggetto|onderwerp|temat|"
     "předmět|predmet|vec|"
     "subiect|tárgy|teema|θέμα|konu|тема|الموضوع|נושא|naslov|主题|主旨|主題|件名|표제|제목|chủ đề|subjek|perihal|"
-    "efni|tēma|tema|re",
+    "efni|tēma|tema|re|"
+    "ärende|concerne|titre|tytuł|věc|subiectul|pealkiri|тема письма|тема листа|عنوان الرسالة|标题|標題|タイトル",
     "reply_to": "reply-to|reply to|vastausosoite|svar till|antwort an|répondre à|responder a|responder para|"
     "rispondi a|antwoord aan|"
     "odpowiedź do|ответить|回复",
@@ -48,7 +63,8 @@ _LABELS = {
     "attachments|liitteet|bilagor|"
     "anlagen|anhänge|pièces jointes|adjuntos|anexos|allegati|bijlagen|załączniki|organization|organisaatio|mailed-by|"
     "signed-by|"
-    "категория|sensitivity|重要度|message-id|x-mailer|newsgroups|in-reply-to|附件",
+    "категория|sensitivity|重要度|message-id|x-mailer|newsgroups|in-reply-to|附件|"
+    "when|where|location|paikka|milloin|var|när|wann|ort|organizer|järjestäjä|user-agent",
 }  # fmt: skip
 LABELS: dict[str, str] = {word.casefold(): kind for kind, words in _LABELS.items() for word in words.split("|")}
 
@@ -97,6 +113,15 @@ FORWARD_STEMS = tuple(
         "transmis|réexpéd|reenvi|reencaminh|encaminh|inoltr|przekaz|przesłan|přepos|přeposíl|preposl|proslije|továbbít|"
         "redirecț|redirect|înaint|edastat|edasisaa|διαβιβ|προωθ|iletil|yönlendir|пересл|пересыл|переадрес|перенаправ|"
         "препрат|转发|转寄|轉寄|轉發|転送|전달|إعادة توجيه|معاد توجيه|محول|הועבר"
+    ).split("|")
+)
+# First words of a line between dashes that says where a forwarded mail ends.
+END_WORDS = tuple(
+    word.casefold()
+    for word in (
+        "end |ende |slut på |slutt på |slutet |fin du |fin de |fin del |fine |fim da |fim do |einde |koniec |konec |"
+        "sfârșit|vége |τέλος |конец |кінець |kraj |lõpp|päättyy|loppu|välitetty viesti päättyy|välitetty viesti loppu|"
+        "välitetyn viestin loppu|iletilen iletinin sonu|转发邮件结束|転送メッセージ終了|نهاية "
     ).split("|")
 )
 ORIGINAL_STEMS = tuple(
