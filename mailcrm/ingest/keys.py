@@ -24,29 +24,49 @@ def content_key(
     raw: bytes, ids: tuple[str, ...], writer: Address | None, date_raw: str, leaves: list[Leaf], unread: bytes
 ) -> str:
     """DESIGN section 2: the same mail by two doors has one key, and reading better never changes it."""
-    if not ids:
-        return _KEY_VERSION + hashlib.sha256(_below_trace(raw).replace(b"\r\n", b"\n").rstrip()).hexdigest()
     digest = hashlib.sha256()
+    if not ids:
+        _add(digest, raw, _below_trace(raw), is_text=False)
+        return _KEY_VERSION + digest.hexdigest()
     for value in (ids[0], writer.address.lower() if writer else "", date_raw):
         digest.update(value.encode("utf-8", "replace") + b"\0")
     for leaf in leaves:
         digest.update(leaf.content_type.encode("utf-8", "replace") + b"\0")
-        digest.update(_stripped(leaf.data, is_text=leaf.content_type.startswith(("text/", "message/"))) + b"\0")
+        _add(digest, leaf.data, 0, is_text=leaf.content_type.startswith(("text/", "message/")))
+        digest.update(b"\0")
     digest.update(unread)
     return _KEY_VERSION + digest.hexdigest()
 
 
 _BLANKS_AT_END = (b" \n", b"\t\n", b"\r\n", b"\x0b\n", b"\x0c\n")
+_BLOCK = 1 << 20
 
 
-def _stripped(data: bytes, *, is_text: bool) -> bytes:
-    data = data.replace(b"\r\n", b"\n")
-    if is_text and any(blank in data for blank in _BLANKS_AT_END):
-        data = b"\n".join(line.rstrip() for line in data.split(b"\n"))
-    return data.rstrip()
+def _add(digest: "hashlib._Hash", data: bytes, start: int, *, is_text: bool) -> None:
+    """From ``start``, with line ends of one kind and without the space at its end, in a text at the end of each line."""
+    held: list[bytes] = []  # space that is left out if nothing follows it
+    while start < len(data):
+        end = _end_of_block(data, start)
+        block = data[start:end].replace(b"\r\n", b"\n")
+        if is_text and any(blank in block for blank in _BLANKS_AT_END):
+            block = b"\n".join(line.rstrip() for line in block.split(b"\n"))
+        bare = block.rstrip()
+        if bare:
+            digest.update(b"".join((*held, bare)))
+            held.clear()
+        held.append(block[len(bare) :])
+        start = end
 
 
-def _below_trace(raw: bytes) -> bytes:
+def _end_of_block(data: bytes, start: int) -> int:
+    """Behind a line end, so that no block parts one, nor the space before it."""
+    if len(data) - start <= _BLOCK:
+        return len(data)
+    end = data.find(b"\n", start + _BLOCK)
+    return end + 1 if end >= 0 else len(data)
+
+
+def _below_trace(raw: bytes) -> int:
     place = 0
     is_trace = False
     for line in _lines(raw):
@@ -55,7 +75,7 @@ def _below_trace(raw: bytes) -> bytes:
         if not is_trace:
             break
         place += len(line)
-    return raw[place:]
+    return place
 
 
 def _lines(raw: bytes) -> Iterator[bytes]:

@@ -37,6 +37,7 @@ from mailcrm.ingest.parts import (
     text_and_html,
 )
 from mailcrm.ingest.rewritten import written_by
+from mailcrm.ingest.stubs import has_stub
 from mailcrm.ingest.tree import Leaf, guarded_tree, leaves_of, split_head
 from mailcrm.mail import Address, Envelope, ParsedMail, Report
 from mailcrm.subject import base_subject, is_forward_subject
@@ -169,7 +170,7 @@ class _Fields:
 def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: list[str]) -> _Fields:
     """What mail-parser reads; the standard library beside it where mail-parser gives nothing or loses letters."""
     for leaf in leaves:
-        if len(leaf.data) > _STUBBED or isinstance(leaf.part.get_payload(), list):
+        if len(leaf.data) > _STUBBED or isinstance(leaf.part.get_payload(), list) or has_stub(leaf.part):
             leaf.part.set_payload("")
     alone = {name: box for name in _BOXES if (box := _alone(headers, name))}
     parser = None

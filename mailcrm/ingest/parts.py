@@ -9,7 +9,7 @@ from mimetypes import guess_extension, guess_type
 
 from mailcrm.ingest.charset import clean_text, decode
 from mailcrm.ingest.headers import UNSEEN, addresses_in, header_text, headers_of
-from mailcrm.ingest.html import html_to_text
+from mailcrm.ingest.html import LARGEST, html_to_text
 from mailcrm.ingest.invitation import meeting_of
 from mailcrm.ingest.tnef import TnefFile, is_tnef, read_tnef
 from mailcrm.ingest.tree import Leaf, guarded_tree, leaves_of, note
@@ -29,6 +29,7 @@ def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
     found = Bodies()
     has_other_text = any(_is_body(leaf) for leaf in leaves)
     alternative_texts = 0
+    room = {False: _MOST_TEXT, True: _MOST_TEXT}  # of text, of HTML
     for leaf in leaves:
         is_lone_text = not has_other_text and leaf.content_type in ("text/plain", "text/html") and len(leaves) == 1
         if not (_is_body(leaf) or is_lone_text):
@@ -36,7 +37,12 @@ def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
             continue
         data, files = uudecoded(leaf.data) if leaf.content_type == "text/plain" else (leaf.data, [])
         found.files += [_file(_label(name), "application/octet-stream", content, "", False) for name, content in files]
-        text = _text_of(leaf, data, defects)
+        shown = _shown(data, room[leaf.content_type == "text/html"], is_html=leaf.content_type == "text/html")
+        room[leaf.content_type == "text/html"] -= len(shown)
+        if len(shown) < len(data):
+            note(defects, "text too long to show whole")
+            found.files.append(_file(leaf.filename or _whole_name(leaf), leaf.content_type, data, "", False))
+        text = _text_of(leaf, shown, defects)
         if leaf.content_type == "text/html":
             found.html.append(text)
         elif leaf.is_alternative and alternative_texts and text.strip() in found.text:
@@ -47,6 +53,26 @@ def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
     if not found.text and not found.html:
         _read_winmail(found)
     return found
+
+
+_MOST_TEXT = 1 << 20  # bytes that are shown; the whole of a longer text is a file beside it
+_PICTURE = re.compile(rb"data:image/[a-z.+-]{1,20};base64,[A-Za-z0-9+/=%\s]{400,}", re.IGNORECASE)
+
+
+def _shown(data: bytes, room: int, *, is_html: bool) -> bytes:
+    """The text as far as it is shown: HTML without the pictures written into it if they make it long, and no more than ``room``."""
+    if is_html and len(data) > LARGEST:
+        data = _PICTURE.sub(b"", data)
+    if len(data) <= room:
+        return data
+    if b"\0" in data[:200]:  # UTF-16 or UTF-32
+        return data[: room & ~3]
+    end = data.rfind(b"\n", room - room // 8, room) + 1 or data.rfind(b" ", room - room // 8, room) + 1 or room
+    return data[:end]
+
+
+def _whole_name(leaf: Leaf) -> str:
+    return "text" + _ending(leaf.content_type)
 
 
 def _read_winmail(found: Bodies) -> None:

@@ -4,21 +4,21 @@ The standard library builds the tree (compat32: the only reader that raised on n
 limits are kept and each leaf is decoded once. What is beyond a limit is handed back as bytes, never dropped.
 """
 
-import base64
-import binascii
 import email
 import io
-import quopri
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.generator import BytesGenerator
 from email.message import Message
+from functools import partial
 from urllib.parse import unquote_to_bytes
 
 from mailcrm.ingest.charset import decode
 from mailcrm.ingest.headers import UNSEEN, header_text, unescape
 from mailcrm.ingest.mend import mended
+from mailcrm.ingest.stubs import Part, Stubs, stubs_of
+from mailcrm.ingest.transfer import ENCODED, decoded, decoded_blocks
 
 _MOST_HEADER_LINES = 1_000
 _MOST_PARTS = 1_000
@@ -48,9 +48,10 @@ class Leaf:
         self.filename = filename_of(self.part)
 
 
-def guarded_tree(raw: bytes, defects: list[str]) -> tuple[Message, bytes]:
+def guarded_tree(raw: bytes, defects: list[str], stubs: Stubs | None = None) -> tuple[Message, bytes]:
     """The message tree within limits, and the bytes that were kept out of it."""
-    raw = mended(raw, defects)
+    stubs = stubs or Stubs(raw)
+    raw = mended(stubs.short, defects)
     head, rest = split_head(raw)
     lines = head.splitlines(True)
     if len(lines) > _MOST_HEADER_LINES:
@@ -60,13 +61,17 @@ def guarded_tree(raw: bytes, defects: list[str]) -> tuple[Message, bytes]:
     raw = head + rest
     if _is_costly(raw):
         defects.append("too many nested parts")
-        return email.message_from_bytes(_without_type(head)), rest
+        return _message(_without_type(head), stubs), stubs.whole(rest)
     kept = b""
     if raw.count(b"\n--") > 2 * _MOST_PARTS and b"multipart/" in head.lower():
         cut = _nth(raw, b"\n--", 2 * _MOST_PARTS)
         raw, kept = raw[:cut], raw[cut:]
         defects.append("too many parts")
-    return email.message_from_bytes(raw), kept
+    return _message(raw, stubs), stubs.whole(kept)
+
+
+def _message(short: bytes, stubs: Stubs) -> Message:
+    return email.message_from_bytes(short, partial(Part, stubs))
 
 
 _CONTAINER = re.compile(rb"content-type:\s*(?:multipart|message)/(delivery-status\b)?")
@@ -168,9 +173,8 @@ def _by_guessed_boundary(part: Message) -> list[Message]:
         boundary = line.strip()
         is_mark = boundary.startswith(b"--") and 2 < len(boundary) < 90 and b'"' not in boundary
         if is_mark and data.count(boundary) > 1 and (not below.strip() or _FIELD_LINE.match(below)):
-            again = email.message_from_bytes(
-                b'Content-Type: multipart/mixed; boundary="' + boundary[2:] + b'"\n\n' + data
-            )
+            stubs = Stubs(b'Content-Type: multipart/mixed; boundary="' + boundary[2:] + b'"\n\n' + data)
+            again = _message(stubs.short, stubs)
             pieces = again.get_payload()
             return [piece for piece in pieces if isinstance(piece, Message)] if isinstance(pieces, list) else []
     return []
@@ -198,10 +202,11 @@ def _decode_attached(part: Message, payload: list[Message | str]) -> list[Messag
     if encoding not in ("base64", "quoted-printable") or not isinstance(payload[0], Message):
         return payload
     coded = bytes_of(payload[0])
-    data = _from_base64(_plain(coded)) if encoding == "base64" else quopri.decodestring(coded)
-    if not _FIELD_NAME.match(data) or _is_costly(data):
+    data = decoded(coded, encoding, is_text=False)
+    stubs = Stubs(data)
+    if not _FIELD_NAME.match(data) or _is_costly(stubs.short):
         return payload
-    inner = email.message_from_bytes(data)
+    inner = _message(stubs.short, stubs)
     part.set_payload([inner])
     return [inner]
 
@@ -209,72 +214,41 @@ def _decode_attached(part: Message, payload: list[Message | str]) -> list[Messag
 _FIELD_NAME = re.compile(rb"[!-9;-~]{1,80}[ \t]{0,5}:")
 
 
-def _plain(data: bytes) -> Message:
-    message = Message()
-    message.set_payload(data.decode("ascii", "surrogateescape"))
-    return message
-
-
 def _decoded(part: Message) -> bytes:
-    """The part's bytes without their transfer encoding, which is read more generously than the standard library does."""
+    """The part's bytes without their transfer encoding."""
     encoding = str(part.get("content-transfer-encoding", "")).partition("(")[0].strip().strip("\"';").lower()
-    if encoding == "base64":
-        return _from_base64(part)
-    if encoding in _ENCODINGS and encoding != part.get("content-transfer-encoding"):
-        part.replace_header("content-transfer-encoding", encoding)
+    is_text = part.get_content_maintype() == "text"
+    written = _as_written(part) if encoding in ENCODED else _plain(part)
+    stubs = stubs_of(part)
+    if stubs is not None and stubs.is_in(written):
+        return decoded_blocks(lambda: stubs.blocks(written), encoding, is_text=is_text)
+    return decoded(written, encoding, is_text=is_text)
+
+
+def _plain(part: Message) -> bytes:
     try:
         data = part.get_payload(decode=True)
-    except Exception:  # noqa: BLE001 - the transfer decoders raise on some broken input; the letters as written are better than none
+    except Exception:  # noqa: BLE001 - the standard library raises on some broken input; the letters as written are better than none
         data = None
     return data if isinstance(data, bytes) else _as_written(part)
-
-
-_ENCODINGS = frozenset(("quoted-printable", "x-uuencode", "uuencode", "uue", "x-uue"))
-_PURE_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*={0,2}\s*")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
 
 
 def _as_written(part: Message) -> bytes:
     payload = part.get_payload()
     if not isinstance(payload, str):
         return b""
-    return payload.encode("ascii") if payload.isascii() else split_head(bytes_of(part))[1]  # it was decoded on the way
-
-
-def _from_base64(part: Message) -> bytes:
-    """Base64 with what fell into it; text that only says it is base64 stays text, and text behind the code is kept behind it."""
-    written = _as_written(part)
-    if _PURE_BASE64.fullmatch(written):
-        return _decode_base64(b"".join(written.split())) or b""
-    lines = written.splitlines()
-    beginning = [line.strip() for line in lines[:20]]
-    is_coded = any(len(line) >= 20 and b" " not in line and not _NOT_BASE64.search(line) for line in beginning)
-    if not is_coded and any(b" " in line or _NOT_BASE64.search(line) for line in beginning):
-        return (
-            written
-            if any(b" " in line for line in beginning)
-            else _decode_base64(_NOT_BASE64.sub(b"", written)) or written
-        )
-    coded = b"".join(line.strip() for line in lines if b" " not in line.strip())
-    behind = b"\n".join(line for line in lines if b" " in line.strip())
-    data = _decode_base64(_NOT_BASE64.sub(b"", coded))
-    if data is None:
-        return written
-    return data + (b"\n" + behind if behind and part.get_content_maintype() == "text" else b"")
-
-
-def _decode_base64(coded: bytes) -> bytes | None:
-    """To the padding, if any; a letter too many is left out, missing padding is added."""
-    end = coded.find(b"=")
-    coded = coded[:end] if end >= 0 and end * 2 > len(coded) else coded.replace(b"=", b"")
-    coded = coded[: len(coded) - (len(coded) % 4 == 1)]
-    try:
-        return base64.b64decode(coded + b"=" * (-len(coded) % 4))
-    except (binascii.Error, ValueError):
-        return None
+    return payload.encode("ascii") if payload.isascii() else split_head(_flat(part))[1]  # it was decoded on the way
 
 
 def bytes_of(part: Message) -> bytes:
+    """The part as it came, header and all, with line ends of one kind."""
+    flat, stubs = _flat(part), stubs_of(part)
+    if stubs is None or not stubs.is_in(flat):
+        return flat
+    return stubs.whole(flat).replace(b"\r\n", b"\n")
+
+
+def _flat(part: Message) -> bytes:
     out = io.BytesIO()
     with suppress(Exception):  # it raises on fields it cannot encode; what was written so far is kept
         BytesGenerator(out, mangle_from_=False, maxheaderlen=0).flatten(part)

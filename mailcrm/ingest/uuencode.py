@@ -5,6 +5,7 @@ sentence.
 """
 
 import binascii
+import io
 import re
 
 _BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n", re.MULTILINE)
@@ -32,21 +33,36 @@ def uudecoded(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
 
 def _content(data: bytes, place: int) -> tuple[bytes | None, int]:
     """The decoded lines from ``place``, and where the text goes on; None if a line is not of the code."""
-    out: list[bytes] = []
+    out = io.BytesIO()
     while place < len(data):
+        if full := _FULL_LINES.match(data, place):
+            out.write(_of_full_lines(full[0]))
+            place = full.end()
+            continue
         end = data.find(b"\n", place)
         end = len(data) if end < 0 else end
         line = data[place:end].rstrip(b"\r\n")
         if line.strip() == b"end":
-            return (b"".join(out), min(end + 1, len(data))) if out else (None, place)
+            return (out.getvalue(), min(end + 1, len(data))) if out.tell() else (None, place)
         if not _is_coded(line):
             return None, place
         try:
-            out.append(binascii.a2b_uu(line[: _width(line)]) if line.strip() and line[:1] not in (b"`", b" ") else b"")
+            if line.strip() and line[:1] not in (b"`", b" "):
+                out.write(binascii.a2b_uu(line[: _width(line)]))
         except binascii.Error:
             return None, place
         place = end + 1
     return None, place
+
+
+_FULL_LINES = re.compile(rb"(?:M[ -`]{60}\r?\n){4,5000}")
+_TO_BASE64 = bytes.maketrans(bytes(range(32, 97)), b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/A")
+
+
+def _of_full_lines(lines: bytes) -> bytes:
+    """Lines of 45 bytes each, together: the code is base64 with other letters."""
+    code = b"".join(line[1:61] for line in lines.splitlines())
+    return binascii.a2b_base64(code.translate(_TO_BASE64))
 
 
 def _is_coded(line: bytes) -> bool:
