@@ -159,7 +159,7 @@ def test_nothing_loads_or_runs_from_plain_html_either(link: str) -> None:
 
 def test_a_rule_is_shown_only_above_another_mail() -> None:
     assert "____" not in html_to_text("<p>a</p><hr><p>b</p>")
-    assert "____" in html_to_text("<p>a</p><hr><b>Lähettäjä:</b> Alice<br>Aihe: x")
+    assert "____" in html_to_text("<p>a</p><hr><b>Lähettäjä:</b> Alice &lt;a@x.example&gt;<br>Aihe: x")
 
 
 def test_outlooks_line_above_labels_of_an_unknown_language_folds_what_is_below() -> None:

@@ -23,6 +23,16 @@ _TO_THE_READER = (
     "schrieben sie",
     "schriebst du",
     "avez écrit",
+    "kirjoititte",
+    "skrev ni",
+    "ni skrev",
+    "skrev dere",
+    "dere skrev",
+    "schreef u",
+    "u schreef",
+    "hai scritto",
+    "avete scritto",
+    "escribiste",
 )
 MOST_WRAPPED = 4
 _LONGEST = 400
@@ -45,7 +55,7 @@ def attribution_end(lines: list[str], start: int) -> int:
         return start
     if _is_attribution(first):
         return start + 1
-    is_dated = "@" in first and _TIME.search(first) is not None
+    is_dated = ("@" in first or first.endswith("<")) and _TIME.search(first) is not None
     if not (is_dated or _opens(first) or _names_writer(first)) or first.endswith((".", "!", "?")):
         return start
     joined = first
@@ -136,6 +146,7 @@ def _is_prose(text: str) -> bool:
     """Many small words in a row: "according to your mail of 4 March 14:05, Bob wrote that we should get:"."""
     run = 0
     for word in text.split():
+        word = word.rstrip(".,:;")
         run = run + 1 if word.isalpha() and word.islower() else 0
         if run >= _PROSE_WORDS:
             return True

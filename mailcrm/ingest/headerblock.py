@@ -86,7 +86,7 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
     known = {"from", "date", "to", "cc", "subject"} & fields.keys()
     if "from" not in known or len(known) < (2 if is_below_separator else 3):
         return None if not _is_short_block(fields, known) else Block(fields, end)
-    if not is_below_separator and not _is_written_by_program(fields, first):
+    if not is_below_separator and not _is_written_by_program(fields):
         return None  # "From: Bristol, To: Helsinki, Date: Monday" is an order
     return Block(fields, end)
 
@@ -94,7 +94,7 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
 def is_block_below_rule(lines: list[str], start: int) -> bool:
     """Whether a block begins there. A rule says less than a separator's words do: people rule off lists of their own."""
     block = read_block(lines, start, is_below_separator=True)
-    return block is not None and _is_written_by_program(block.fields, label_of(lines[start]) or "from")
+    return block is not None and _is_written_by_program(block.fields)
 
 
 def _without_colons(lines: list[str], start: int) -> Block | None:
@@ -110,11 +110,11 @@ def _without_colons(lines: list[str], start: int) -> Block | None:
     return Block(fields, start + len(fields)) if len(fields) >= 3 else None
 
 
-def _is_written_by_program(fields: dict[str, str], first: str) -> bool:
-    """With an address or a clock; a block from From to Subject needs neither."""
+def _is_written_by_program(fields: dict[str, str]) -> bool:
+    """With an address or a clock: programs print one or the other, people's own forms seldom do."""
     if "@" in fields.get("from", "") + fields.get("to", "") or _CLOCK.search(fields.get("date", "")):
         return True
-    return "subject" in fields and (first == "from" or _HOUR.search(fields.get("date", "")) is not None)
+    return "subject" in fields and _HOUR.search(fields.get("date", "")) is not None
 
 
 def _is_short_block(fields: dict[str, str], known: set[str]) -> bool:

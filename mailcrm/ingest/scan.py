@@ -54,6 +54,7 @@ class _Scan:
     def kinds(self) -> list[SegmentKind]:
         while self.at < len(self.lines):
             self._step()
+        self._lone_citation()
         self._wrapped_quotes()
         self._below_forward()
         return self.result
@@ -73,6 +74,7 @@ class _Scan:
         elif MARKER_WORDS in line:
             self._mark(len(self.lines), QUOTE)
         elif (end := self._foreign_block()) > self.at:
+            self._own_citations(self.at)
             self._mark(end, self._block_kind())
         elif self._attribution() or self._notes_block():
             pass
@@ -178,6 +180,7 @@ class _Scan:
             self._mark(self._end_of_quoted(below), kind)
             self._own_citations(top)
         elif is_certain(self.lines, self.at, end) if end > self.at else glued_attribution(self.lines[self.at]):
+            self._own_citations(top)
             self._mark(len(self.lines), kind)
         else:
             return False
@@ -191,6 +194,15 @@ class _Scan:
         for start, end in self.cited:
             if end <= top and end - start <= _LONGEST_CITATION:
                 self.result[start:end] = [NEW] * (end - start)
+
+    def _lone_citation(self) -> None:
+        """The only quote of a mail, directly below the person's own words and a colon: "your confirmation says:"."""
+        if len(self.cited) != 1 or self.is_introduced or self.is_forward:
+            return
+        start, end = self.cited[0]
+        is_led_to = start > 0 and self.result[start - 1] is NEW and self.lines[start - 1].rstrip().endswith(":")
+        if is_led_to and end - start <= _LONGEST_CITATION:
+            self.result[start:end] = [NEW] * (end - start)
 
     def _first_cited(self) -> int:
         return self.cited[0][0] if self.cited else 0
