@@ -36,7 +36,7 @@ from mailcrm.ingest.imap_mailbox import ImapSettings
 from mailcrm.ingest.smtp import Connections, SmtpSettings, start_smtp
 from mailcrm.ingest.spool import Spool
 from mailcrm.mail import ConfigError, Temporary
-from mailcrm.notify import digest
+from mailcrm.notify import digest, reminders
 from mailcrm.notify.composer import composer
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
 from mailcrm.notify.outbox import take_back
@@ -402,6 +402,7 @@ class Daemon:
         base = self.base
         return (
             Job("digests", 20.0, lambda: self._send_digests(desk)),
+            Job("reminders", 20.0, lambda: self._send_reminders(desk)),
             Job("spool of dead processes", 30.0, base.spool.take_back_dead),
             Job("outbox of dead processes", 30.0, lambda: take_back_dead_claims(base)),
             Job("retention", 6 * 3600.0, lambda: keep_retention(desk)),
@@ -409,6 +410,10 @@ class Daemon:
 
     def _send_digests(self, desk: Desk) -> None:
         if digest.send_due(self.base.store, self.base.now(), self.base.config):
+            desk.wake()
+
+    def _send_reminders(self, desk: Desk) -> None:
+        if reminders.send_due(self.base.store, self.base.now(), self.base.config.mail.domains[0]):
             desk.wake()
 
     # listeners

@@ -31,7 +31,15 @@ from mailcrm.threading.author import is_no_reply, is_role
 from mailcrm.threading.owner import owner_of
 
 _NO_WAY_OUT = frozenset(
-    {NoticeKind.HELD, NoticeKind.LOOP, NoticeKind.DIGEST, NoticeKind.ADMIN, NoticeKind.ABSENCE, NoticeKind.NOTE}
+    {
+        NoticeKind.HELD,
+        NoticeKind.LOOP,
+        NoticeKind.DIGEST,
+        NoticeKind.ADMIN,
+        NoticeKind.ABSENCE,
+        NoticeKind.REMINDER,
+        NoticeKind.NOTE,
+    }
 )
 _NOT_ANSWERS = frozenset({MailKind.RECEIPT, MailKind.CHALLENGE, MailKind.FEEDBACK_REPORT})  # row 5 knows them
 _MINUTES_10 = timedelta(minutes=10)

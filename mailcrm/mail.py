@@ -791,6 +791,7 @@ class NoticeKind(StrEnum):
     LOOP = "loop"  # to a human, once
     DIGEST = "digest"  # to staff, in the morning
     ADMIN = "admin"  # postmaster@ and the like
+    REMINDER = "reminder"  # to staff: an activity at its time
     ABSENCE = "absence"  # to staff and their managers: an automatic reply says that somebody is away
 
 
@@ -799,7 +800,7 @@ class Event:
     """A fact written in the same transaction as the change; what ``notify.recipients`` decides from.
 
     ``kind`` is one of: message_in, message_out, note, event_assigned, message_failed, message_delayed, held, loop, admin,
-    absence.
+    absence, reminder.
     """
 
     kind: str
@@ -814,6 +815,7 @@ class Event:
     is_unconfirmed: bool = False
     is_staff_token_misused: bool = False  # an outsider wrote to an internal address
     also_team_ids: tuple[int, ...] = ()
+    activity: tuple[str, ...] = ()  # type, when it is due (ISO 8601) and summary of what one is reminded of
     deputy: str = ""  # who stands in for the one who is away
     only_to_key: str = ""  # a mail to the customer that goes to this address alone, without earlier quotes
     reason: str = ""

@@ -181,6 +181,7 @@ NOTICES: Mapping[str, str] = {
     NoticeKind.HELD: _("Question: a mail waits for a decision"),
     NoticeKind.LOOP: _("Notice: a loop"),
     NoticeKind.DIGEST: _("Digest"),
+    NoticeKind.REMINDER: _("A reminder of an activity"),
     NoticeKind.ABSENCE: _("A colleague is away"),
     NoticeKind.ADMIN: _("Mail to the administrators"),
 }

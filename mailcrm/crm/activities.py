@@ -67,7 +67,9 @@ def reschedule(
     row = _open(session, activity_id)
     if (row["due_on"], row["due_at"]) == (due_on, due_at):
         return Done(activity_id)
-    session.execute(update(activity).where(activity.c.id == activity_id).values(due_on=due_on, due_at=due_at))
+    session.execute(
+        update(activity).where(activity.c.id == activity_id).values(due_on=due_on, due_at=due_at, reminded_at=None)
+    )
     moved = {**row, "due_on": due_on}
     why = {"customer_away_until": customer_away_until} if customer_away_until else {}
     _tell(session, "activity_rescheduled", moved, by, now, from_due_on=row["due_on"].isoformat(), **why)

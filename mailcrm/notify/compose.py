@@ -341,6 +341,7 @@ def _notice_subject(material: Material, words: Translator) -> str:
         NoticeKind.FAILED: _("Not delivered: %(subject)s"),
         NoticeKind.HELD: _("Not sent yet: %(subject)s"),
         NoticeKind.LOOP: _("Held, going in circles: %(subject)s"),
+        NoticeKind.REMINDER: _("Reminder: %(subject)s"),
         NoticeKind.ADMIN: _("For the administrators: %(subject)s"),
     }.get(kind, "%(subject)s")
     return prefix % {"subject": about}

@@ -1,14 +1,14 @@
 """The first lines of a notice: what has happened, what a reply does and to whom it goes. Pure."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from mailcrm import reasons
 from mailcrm.address import address_key
 from mailcrm.i18n import Translator, format_date, format_datetime
 from mailcrm.lookalike import lookalike
 from mailcrm.mail import Address, Intent, NoticeKind
-from mailcrm.notify.cardtext import lead_url
+from mailcrm.notify.cardtext import activity_name, lead_url
 from mailcrm.notify.letterhead import Letterhead, called
 from mailcrm.notify.material import Material
 from mailcrm.notify.prose import listed
@@ -178,7 +178,21 @@ def absence_title(material: Material, words: Translator) -> str:
     return words.gettext("%(name)s is away until %(day)s") % {"name": name, "day": day}
 
 
+def _reminder(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    kind, _due_at, summary = material.row.params["activity"]
+    what = activity_name(kind, words) + (f": {summary}" if summary else "")
+    said = words.gettext("Reminder: %(what)s, %(time)s.")
+    return [said % {"what": what, "time": reminder_time(material, head, words)}]
+
+
+def reminder_time(material: Material, head: Letterhead, words: Translator) -> str:
+    """When the activity is due, in the reader's own zone."""
+    zone = (material.reader.time_zone if material.reader else "") or head.time_zone
+    return format_datetime(datetime.fromisoformat(material.row.params["activity"][1]), words.locale, zone)
+
+
 _TELLERS = {
+    NoticeKind.REMINDER: _reminder,
     NoticeKind.ABSENCE: _absence,
     NoticeKind.NOTE: _note,
     NoticeKind.ASSIGNED: _assigned,
@@ -227,6 +241,7 @@ def reason_line(material: Material, words: Translator) -> str:
     if material.row.kind == NoticeKind.ABSENCE and material.row.params.get("why") == "manager":
         return _("You get this because you manage the work.")
     return {
+        "reminded": _("You get this because the activity is yours."),
         "away": _("You get this because it is about you."),
         "owner": _("You get this because the lead is yours."),
         "deputy": _("You get this because you stand in for the owner, who is away."),

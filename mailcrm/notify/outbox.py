@@ -128,6 +128,7 @@ _KEPT = (
     "detail",
     "outbox_id",
     "deputy",
+    "activity",
     "only_to_key",
 )
 
@@ -145,6 +146,8 @@ def _dedupe_key(event: Event, notice: Notice, now: datetime) -> str:
             return f"loop:{now.date()}:{who}:{event.detail}"
         case NoticeKind.ADMIN:
             return f"admin:{event.inbound_id}:{who}"
+        case NoticeKind.REMINDER:
+            return f"reminder:{event.detail}:{event.activity[1]}:{who}"
         case NoticeKind.ABSENCE:
             return f"absence:{event.actor_user_id}:{event.detail}:{who}"
         case NoticeKind.ASSIGNED:

@@ -139,7 +139,7 @@ def _binds(event: Event) -> dict[str, Any]:
         "lead": event.lead_id,
         "message": event.message_id,
         "also_teams": list(event.also_team_ids),
-        "actor": event.actor_user_id if event.kind in ("held", "absence") else None,
+        "actor": event.actor_user_id if event.kind in ("held", "absence", "reminder") else None,
         "outbox": event.outbox_id if is_about_a_failure else None,
         "inbound": event.inbound_id if event.kind == "held" and event.actor_user_id is None else None,
     }

@@ -130,6 +130,10 @@ def _absence(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
     return _notices(NoticeKind.ABSENCE, event, tied, tells_actor=True)
 
 
+def _reminder(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
+    return _notices(NoticeKind.REMINDER, event, _all("reminded", _one(people.writer)), tells_actor=True)
+
+
 _RULES = {
     "message_in": _message_in,
     "message_out": _message_out,
@@ -141,6 +145,7 @@ _RULES = {
     "loop": _loop,
     "admin": _admin,
     "absence": _absence,
+    "reminder": _reminder,
 }
 
 

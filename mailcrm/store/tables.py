@@ -288,6 +288,7 @@ activity = Table(
     Column("summary", String(500), nullable=False, server_default=""),
     Column("due_on", Date, nullable=False),
     _at("due_at"),  # when a time of day was given
+    _at("reminded_at"),
     _at("created_at", nullable=False),
     _ref("created_by_id", "user"),
     _at("done_at"),
@@ -295,6 +296,8 @@ activity = Table(
     Column("feedback", Text, nullable=False, server_default=""),
     CheckConstraint("type in ('call', 'meeting', 'mail', 'quote', 'todo')", name="type"),
 )
+Index("ix_activity_due_at", activity.c.due_at, sqlite_where=text("done_at is null and due_at is not null"),
+      postgresql_where=text("done_at is null and due_at is not null"))  # fmt: skip
 Index("ix_activity_open", activity.c.user_id, activity.c.due_on, sqlite_where=text("done_at is null"),
       postgresql_where=text("done_at is null"))  # fmt: skip
 

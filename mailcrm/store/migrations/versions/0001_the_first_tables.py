@@ -268,6 +268,7 @@ def upgrade() -> None:
         sa.Column("summary", sa.String(length=500), server_default="", nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
@@ -281,6 +282,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_activity")),
     )
     with op.batch_alter_table("activity", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_activity_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("done_at is null and due_at is not null"),
+            postgresql_where=sa.text("done_at is null and due_at is not null"),
+        )
         batch_op.create_index(batch_op.f("ix_activity_lead_id"), ["lead_id"], unique=False)
         batch_op.create_index(
             "ix_activity_open",
