@@ -43,6 +43,7 @@ from mailcrm.notify.outbox import take_back
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Places, Worker
 from mailcrm.process import deliverer_name, name_file, process_name, utc_now
+from mailcrm.proof.verifier import Verifier
 from mailcrm.reader import reader
 from mailcrm.rules import rules_of
 from mailcrm.schedule import Job, start
@@ -372,8 +373,10 @@ class Daemon:
     def _start_worker(self, stack: contextlib.AsyncExitStack, wake: Callable[[], None]) -> None:
         base = self.base
         reading = reader(base.config.ingest.processes)
-        worker = Worker(base.store, base.spool, base.blobs, base.places(), base.now, reading, wake)
+        verifier = Verifier(base.config.security.dns_servers, float(base.config.security.dns_seconds))
+        worker = Worker(base.store, base.spool, base.blobs, base.places(), base.now, reading, wake, verifier)
         stack.push_async_callback(asyncio.to_thread, reading.close)
+        stack.push_async_callback(asyncio.to_thread, verifier.close)
         self._thread(stack, "work", lambda: self._work(worker), self._stopping.set)
 
     def _work(self, worker: Worker) -> None:

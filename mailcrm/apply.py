@@ -143,6 +143,7 @@ def record(session: Session, arrival: Arrival, now: datetime) -> int:
         "author": facts.author.kind.value,
         "author_user_id": facts.author.user_id,
         "author_proof": facts.author.proof[:200],
+        "auth": facts.auth.to_row() if facts.auth else None,
         "verdict": verdict.kind.value,
         "verdict_reason": verdict.reason.value,
         "verdict_detail": verdict.detail[:500],

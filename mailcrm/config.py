@@ -31,6 +31,14 @@ def _network(value: str) -> str:
     return str(ipaddress.ip_network(value, strict=False))
 
 
+def _name_server(value: str) -> str:
+    """An address, with a port behind a colon; IPv6 with a port in brackets."""
+    host, colon, port = value.rpartition(":")
+    has_port = bool(colon) and port.isdecimal() and (value.startswith("[") or ":" not in host)
+    ipaddress.ip_address((host if has_port else value).strip("[]"))
+    return value
+
+
 def _domain(value: str) -> str:
     key = domain_key(value)
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", key):
@@ -131,6 +139,9 @@ class Web(_Section):
 class Security(_Section):
     authserv_ids: list[str] = []
     own_received: Annotated[int, Field(ge=0, le=10)] = 1
+    verify: Literal["public", "all", "off"] = "public"
+    dns_servers: list[Annotated[str, AfterValidator(_name_server)]] = []
+    dns_seconds: Annotated[int, Field(ge=1, le=20)] = 4
     unproven_staff: Literal["hold", "token_is_enough"] = "hold"
 
 

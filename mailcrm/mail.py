@@ -6,10 +6,12 @@ Everything here is frozen and has no behaviour beyond small derived answers. ``P
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 
 class Temporary(Exception):
@@ -68,7 +70,7 @@ class Envelope:
     """The envelope (RFC 5321 2.3.1) and how we came by it.
 
     ``mail_from`` is "" for the null reverse-path. ``source`` is "headers" when the envelope was rebuilt from header fields.
-    ``peer`` is the address of the SMTP client or the name of the IMAP account.
+    ``peer`` is the address of the SMTP client or the name of the IMAP account, ``helo`` what the client called itself.
     """
 
     mail_from: str
@@ -77,6 +79,7 @@ class Envelope:
     door: Door
     peer: str = ""
     source: str = "envelope"
+    helo: str = ""
 
     def to_json(self) -> str:
         """One line of JSON, without a line break."""
@@ -88,6 +91,7 @@ class Envelope:
                 "door": self.door.value,
                 "peer": self.peer,
                 "source": self.source,
+                "helo": self.helo,
             }
         )
 
@@ -102,6 +106,7 @@ class Envelope:
             door=Door(data["door"]),
             peer=data["peer"],
             source=data["source"],
+            helo=data.get("helo", ""),
         )
 
 
@@ -163,6 +168,32 @@ class AuthResults:
     dkim_domains: tuple[str, ...]
     spf_domain: str
     dmarc_from: str
+
+    @property
+    def in_words(self) -> str:
+        """In one line, as RFC 8601 words it: "spf=pass (firma.fi); dkim=none; dmarc=pass, mx.firma.fi"."""
+        named = {"spf": self.spf_domain, "dkim": ", ".join(self.dkim_domains), "dmarc": self.dmarc_from}
+        said = [
+            f"{method}={result}" + (f" ({named[method]})" if result == "pass" and named.get(method) else "")
+            for method, result in self.results
+        ]
+        return f"{'; '.join(said) or 'nothing'}, {self.authserv_id}"
+
+    def to_row(self) -> dict[str, Any]:
+        """As kept with the mail's row."""
+        return {
+            "by": self.authserv_id,
+            "results": [list(one) for one in self.results],
+            "dkim": list(self.dkim_domains),
+            "spf": self.spf_domain,
+            "dmarc": self.dmarc_from,
+        }
+
+    @staticmethod
+    def from_row(row: Mapping[str, Any]) -> "AuthResults":
+        """Read what ``to_row`` wrote."""
+        results = tuple((method, result) for method, result in row["results"])
+        return AuthResults(row["by"], 0, results, tuple(row["dkim"]), row["spf"], row["dmarc"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +263,9 @@ class ParsedMail:
     size: int
     defects: tuple[str, ...]
     written_by: WrittenBy | None = None
+    checked: AuthResults | None = (
+        None  # by ourselves, or as believed when it came; never from the mail: ``auth`` is then nobody's
+    )
 
     @property
     def mentioned_ids(self) -> tuple[str, ...]:
@@ -717,6 +751,7 @@ class Facts:
     card_lines: tuple[str, ...] = ()
     is_same_company_proven: bool = False
     is_disproven: bool = False  # a trusted relay says that From's domain did not send it
+    auth: AuthResults | None = None  # what was believed of its SPF, DKIM and DMARC
     is_own_list: bool = False
     reply_to: str = ""  # the outsider's own Reply-To, if answers shall go elsewhere
     outsiders_in_header: frozenset[str] = frozenset()  # keys in To/Cc that are neither ours nor staff's

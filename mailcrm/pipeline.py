@@ -1,6 +1,7 @@
 """One mail's walk, and a batch of them. Read this first.
 
     understand(raw, envelope) -> (mail, verdict)       pure; may run in a process pool
+    Verifier.results(mails)                            SPF, DKIM, DMARC where no relay of ours looked; waits for DNS, so before it
     process_one(session, ...)                          facts -> route -> rows and events -> notices, in one transaction
     Worker.run_batch(limit)                            claims from the spool, one savepoint a mail, one commit a batch
 
@@ -30,8 +31,9 @@ from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import AuthorKind, Door, Envelope, Event, Facts, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
 from mailcrm.notify import outbox
+from mailcrm.proof.verifier import ToCheck, Verifier
 from mailcrm.reader import Reader, Understood
-from mailcrm.rules import Rules
+from mailcrm.rules import Rules, is_public
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store, has_ended, remembering, savepoint
 from mailcrm.store.faults import is_away, is_conflict
@@ -39,7 +41,7 @@ from mailcrm.store.keyring import Keyring
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import inbound, inbound_copy
 from mailcrm.store.tables import raw as raw_table
-from mailcrm.threading.lookup import lock_keys, look_up, remember_staff, take_locks
+from mailcrm.threading.lookup import lock_keys, look_up, remember_staff, take_locks, whose_proof_matters
 
 __all__ = ["Entry", "Places", "Worker", "process_one", "understand"]
 
@@ -220,6 +222,7 @@ class Worker:
         now: Callable[[], datetime],
         reader: Reader,
         wake_deliver: Callable[[], None] = lambda: None,
+        verifier: Verifier | None = None,
     ) -> None:
         self.store = store
         self.spool = spool
@@ -228,6 +231,7 @@ class Worker:
         self.now = now
         self.reader = reader
         self.wake_deliver = wake_deliver
+        self.verifier = verifier or Verifier()
         self._claimed: deque[_Group] = deque()
         self._ahead: _Begun | None = None
         self._shown_count = -1  # of what the spool put aside; at the start, all of it is looked at
@@ -271,7 +275,7 @@ class Worker:
         return _Begun(group, raws, self.reader.start(mails))
 
     def _run_group(self, begun: _Begun) -> None:
-        read = self._understand_all(begun)
+        read = self._with_proof(self._understand_all(begun), begun)
         try:
             self._store_blobs(read)
         except OSError as e:  # the disk, no mail: nothing was begun
@@ -297,6 +301,38 @@ class Worker:
             else:
                 read.append(_Read(spooled, Entry(spooled.id, spooled.envelope, _kept(raw)), *answer))
         return read
+
+    def _with_proof(self, read: list[_Read], begun: _Begun) -> list[_Read]:
+        """Where nobody of ours received a mail before us, and proof makes a difference, it is looked for here."""
+        raws = {spooled.id: raw for spooled, raw in zip(begun.group.claimed, begun.raws, strict=True)}
+        wanted = [r for r in self._first_received(read) if r.mail.from_ is not None]
+        checks = [
+            ToCheck(raws[r.spooled.id], r.spooled.envelope, r.mail.from_.domain, is_public(r.spooled.envelope.peer))
+            for r in wanted
+            if r.mail.from_
+        ]
+        found = dict(zip((r.spooled.id for r in wanted), self.verifier.results(checks) if checks else (), strict=True))
+        kept: list[_Read] = []
+        for item in read:
+            answer = found.get(item.spooled.id)
+            if isinstance(answer, Exception):
+                self._failed(item.spooled, answer)
+            else:
+                kept.append(replace(item, mail=replace(item.mail, checked=answer)) if answer else item)
+        return kept
+
+    def _first_received(self, read: Sequence[_Read]) -> list[_Read]:
+        """Those that we check. While the database is away, all that may need it are."""
+        ours = [r for r in read if self.places.rules.is_first_hop(r.spooled.envelope)]
+        if not ours:
+            return []
+        keys = {r.spooled.id: address_key(r.mail.from_.address) if r.mail.from_ else "" for r in ours}
+        try:
+            with self.store.read() as session:
+                known = whose_proof_matters(session, keys.values())
+        except SQLAlchemyError:
+            return ours
+        return [r for r in ours if keys[r.spooled.id] in known]
 
     def _store_blobs(self, read: Sequence[_Read]) -> None:
         parts = [(a.sha256, a.content) for r in read for a in r.mail.attachments]

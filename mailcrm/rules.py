@@ -3,11 +3,24 @@
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from mailcrm.address import address_key, domain_key
 from mailcrm.config import Config
-from mailcrm.mail import Envelope
+from mailcrm.mail import Door, Envelope
+
+# No client on the Internet comes from there, so that such an address says nothing about who sends (RFC 6890).
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+            "::/127", "fc00::/7", "fe80::/10",
+        ),
+    )
+)  # fmt: skip
+_IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,7 @@ class Rules:
     authserv_ids: frozenset[str] = frozenset()
     imap_authserv_ids: dict[str, frozenset[str]] = field(default_factory=dict)
     own_received: int = 1
+    verify: str = "public"  # all, off
     trusted_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     is_token_enough: bool = False
     own_lists: frozenset[str] = frozenset()
@@ -48,13 +62,30 @@ class Rules:
         """Whether the SMTP client is one of our own relays; a local pipe has no peer and is."""
         if not peer:
             return True
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
+        address = _ip(peer)
+        return address is not None and any(address in network for network in self.trusted_networks)
+
+    def is_first_hop(self, envelope: Envelope) -> bool:
+        """Whether nobody of ours received this mail before us, and we are to check ourselves who sent it."""
+        if self.verify == "off" or envelope.door is not Door.SMTP or envelope.source != "envelope":
             return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        return any(address in network for network in self.trusted_networks)
+        is_elsewhere = _ip(envelope.peer) is not None and not self.is_trusted_peer(envelope.peer)
+        return is_elsewhere and (self.verify == "all" or is_public(envelope.peer))
+
+
+def is_public(peer: str) -> bool:
+    """Whether a client on the Internet may have this address."""
+    address = _ip(peer)
+    return address is not None and not any(address in network for network in _PRIVATE)
+
+
+@lru_cache(1_000)
+def _ip(text: str) -> _IpAddress | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def rules_of(config: Config) -> Rules:
@@ -68,6 +99,7 @@ def rules_of(config: Config) -> Rules:
         authserv_ids=frozenset(name.lower() for name in config.security.authserv_ids),
         imap_authserv_ids={a.name: frozenset(i.lower() for i in a.authserv_ids) for a in config.imap},
         own_received=config.security.own_received,
+        verify=config.security.verify,
         trusted_networks=tuple(ipaddress.ip_network(n, strict=False) for n in config.smtp.trusted_relays),
         is_token_enough=config.security.unproven_staff == "token_is_enough",
         own_lists=frozenset(name.lower() for name in config.ingest.own_lists),

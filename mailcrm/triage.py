@@ -23,6 +23,7 @@ from mailcrm.mail import (
     Address,
     Author,
     AuthorKind,
+    AuthResults,
     Door,
     Envelope,
     Facts,
@@ -146,7 +147,9 @@ def _read_again(desk: Desk, inbound_id: int) -> _Kept:
     row = _row(desk, inbound_id)
     envelope = Envelope(row.mail_from, tuple(row.rcpt_to), row.received_at, Door(row.door), source="stored")
     mail, verdict = understand(raw_bytes(desk, row.raw_id), envelope)
-    return _Kept(row, envelope, mail, verdict)
+    # Who handed it in is not kept: what was believed then counts, and nothing that stands in the mail.
+    believed = AuthResults.from_row(row.auth) if row.auth else None
+    return _Kept(row, envelope, replace(mail, auth=(), checked=believed), verdict)
 
 
 def raw_bytes(desk: Desk, raw_id: int | None) -> bytes:

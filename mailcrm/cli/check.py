@@ -1,5 +1,7 @@
 """``check``: the configuration, all faults at once, and choices that are unsafe."""
 
+from pathlib import Path
+
 import click
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -8,6 +10,7 @@ from mailcrm.address import address_key
 from mailcrm.cli.main import Context
 from mailcrm.config import Config, Understood, read
 from mailcrm.mail import ConfigError, Temporary
+from mailcrm.rules import is_public, rules_of
 from mailcrm.store.engine import Store
 from mailcrm.store.migrate import require_current
 from mailcrm.store.tables import user_address
@@ -53,10 +56,13 @@ def warnings(config: Config) -> list[str]:
         said.append(
             'security.unproven_staff = "token_is_enough": whoever has seen a reply address can write as that salesperson'
         )
-    elif not config.security.authserv_ids:
+    elif not can_be_proven(config):
         said.append(
-            "security.authserv_ids is empty: no salesperson's mail can be proven, every reply will be held and asked about"
+            "security.authserv_ids is empty, and no mail comes in that we could check ourselves (security.verify, smtp.host,"
+            " smtp.trusted_relays): no salesperson's mail can be proven, every reply will be held and asked about"
         )
+    elif not (config.security.authserv_ids or config.security.dns_servers or Path("/etc/resolv.conf").is_file()):
+        said.append("security.dns_servers is empty and this machine names none: no mail can be checked here")
     if config.smtp.host not in ("127.0.0.1", "::1", "localhost") and not config.smtp.tls_certificate:
         said.append("smtp listens beyond this machine without a certificate: STARTTLS is not offered")
     if config.relay.password_file and config.relay.tls == "none":
@@ -65,6 +71,16 @@ def warnings(config: Config) -> list[str]:
     if config.web.public_url.startswith("http://") and config.web.host not in ("127.0.0.1", "::1", "localhost"):
         said.append("web.public_url is http: passwords and cookies travel in the clear")
     return said
+
+
+def can_be_proven(config: Config) -> bool:
+    """Whether there is any way by which proof of a salesperson's mail can come: a relay's word, or a check of our own."""
+    if config.security.authserv_ids or any(account.authserv_ids for account in config.imap):
+        return True
+    rules = rules_of(config)
+    host = "127.0.0.1" if config.smtp.host == "localhost" else config.smtp.host
+    is_open = host in ("0.0.0.0", "::") or is_public(host)
+    return (rules.verify == "public" and is_open) or (rules.verify == "all" and not rules.is_trusted_peer(host))
 
 
 def _database_faults(config: Config) -> list[str]:

@@ -264,7 +264,7 @@ def _address(address: Address | None) -> dict[str, str] | None:
 def _placing(mail: ParsedMail, verdict: Verdict, envelope: Envelope, where: _Where | None) -> dict[str, Any]:
     """Author, route and reason as the database stands now; null without one."""
     if where is None:
-        return {"author": None, "route": None, "route_reason": None, "lead_id": None}
+        return {"author": None, "authentication": None, "route": None, "route_reason": None, "lead_id": None}
     rules, now = rules_of(where.config), utc_now()
     with where.store.read() as session:
         facts = look_up(session, mail, verdict, envelope, rules, where.keyring, now)
@@ -272,6 +272,7 @@ def _placing(mail: ParsedMail, verdict: Verdict, envelope: Envelope, where: _Whe
     return {
         "author": facts.author.kind.value,
         "author_proof": facts.author.proof or None,
+        "authentication": facts.auth.in_words if facts.auth else None,
         "route": route.kind.value,
         "route_reason": route.reason.value,
         "route_detail": route.detail or None,
@@ -291,6 +292,7 @@ def _lines(path: Path, answer: dict[str, Any]) -> Iterator[str]:
     yield f"  verdict  {answer['kind']}, because {answer['reason']} {answer['detail']}".rstrip()
     if answer["route"]:
         yield f"  author   {answer['author']} {answer['author_proof'] or ''}".rstrip()
+        yield f"  proof    {answer['authentication'] or 'nobody whom we believe says who sent it'}"
         yield f"  route    {answer['route']}, because {answer['route_reason']} {answer['route_detail'] or ''}".rstrip()
         if answer["lead_id"]:
             yield f"  lead     {answer['lead_id']}"

@@ -160,7 +160,7 @@ def _erase_inbound(session: Session, inbounds: list[int]) -> None:
     for some in _chunks(inbounds):
         these = inbound.c.id.in_(some)
         session.execute(update(inbound).where(these).values(texts))
-        session.execute(update(inbound).where(these, inbound.c.author_user_id.is_(None)).values(writer))
+        session.execute(update(inbound).where(these, inbound.c.author_user_id.is_(None)).values(**writer, auth=None))
         session.execute(update(inbound_copy).where(inbound_copy.c.inbound_id.in_(some)).values(copy))
 
 

@@ -329,6 +329,7 @@ class MailSMTP(SMTP):
             received_at=self._listener.now(),
             door=Door.SMTP,
             peer=self._host,
+            helo=_one_word(self.session.host_name if self.session else None),
         )
 
     async def _receive(self, intake: "_Intake") -> str:
@@ -354,6 +355,12 @@ class MailSMTP(SMTP):
 
     async def smtp_BARE_LF(self, _: str | None) -> None:  # noqa: N802
         self.end("521 5.5.2 lines end with <CR><LF>")
+
+
+def _one_word(helo: object) -> str:
+    """What the client called itself, as far as it may stand in a line of ours."""
+    word = str(helo or "").split(" ")[0][:255]
+    return word if word.isascii() and word.isprintable() else ""
 
 
 def _say_and_close(transport: asyncio.BaseTransport, reply: str) -> None:

@@ -427,6 +427,7 @@ inbound = Table(
     _ref("decided_by_id", "user"),  # null: by rule
     _at("asked_at"),  # when a person was asked about it
     Column("defects", JSON, nullable=False),
+    Column("auth", JSON(none_as_null=True)),  # believed of SPF, DKIM and DMARC (mail.AuthResults); null: nothing
 )
 Index("ix_inbound_from_at", inbound.c.from_key, inbound.c.received_at)
 Index("ix_inbound_domain_at", inbound.c.from_domain, inbound.c.received_at)

@@ -1,7 +1,7 @@
 """Who wrote a mail: a user with proof, a user by claim, an outsider, or a machine (DESIGN section 3). Pure.
 
 A ``From:`` proves nothing. Proof of a user is an aligned DKIM or SPF pass, or a DMARC pass, in the Authentication-Results of
-a relay we were told to trust.
+a relay we were told to trust, or checked by ourselves where no such relay stands before us.
 """
 
 from collections.abc import Mapping
@@ -119,11 +119,13 @@ def is_disproven(mail: ParsedMail, envelope: Envelope, rules: Rules) -> bool:
 
 
 def trusted_results(mail: ParsedMail, envelope: Envelope, rules: Rules) -> AuthResults | None:
-    """The topmost Authentication-Results of a relay we trust, or None.
+    """What we checked ourselves, else the topmost Authentication-Results of a relay we trust, or None.
 
     Only the topmost one with a trusted id counts, and only above the Received lines that are not our relays' own: what is further
     down came with the mail (RFC 8601 section 5).
     """
+    if mail.checked is not None:
+        return mail.checked
     ids = rules.authserv_ids_for(envelope)
     for results in mail.auth:
         if results.authserv_id.lower() in ids:

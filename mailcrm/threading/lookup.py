@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, and_, bindparam, func, literal, or_, select, text
+from sqlalchemy import BindParameter, Row, and_, bindparam, func, literal, or_, select, text, union_all
 
 from mailcrm.address import (
     TokenClaim,
@@ -66,7 +66,7 @@ from mailcrm.store.tables import (
     user,
     user_address,
 )
-from mailcrm.threading.author import StaffAddress, author_of, is_disproven, staff_proof
+from mailcrm.threading.author import StaffAddress, author_of, is_disproven, staff_proof, trusted_results
 from mailcrm.threading.domains import is_free_mail
 from mailcrm.threading.references import ids_to_look_up, ref_hits
 from mailcrm.threading.similar import is_mostly_same
@@ -115,6 +115,7 @@ def look_up(
         reply_to=_reply_to(mail, author, staff, rules),
         is_same_company_proven=_is_own_word(mail, author_key) and bool(staff_proof(mail, envelope, rules)),
         is_disproven=is_disproven(mail, envelope, rules),
+        auth=trusted_results(mail, envelope, rules),
     )
     facts = _with_recipients(session, facts, claims, mail, envelope, rules)
     facts = _with_people(session, facts, author_key, mail, rules, now)
@@ -362,6 +363,26 @@ def _reply_to(mail: ParsedMail, author: Author, staff: Mapping[str, StaffAddress
     own = address_key(author.address.address)
     keys = ((p.address, address_key(p.address)) for p in mail.reply_to)
     return next((a for a, key in keys if key not in ("", own) and key not in staff and not rules.is_ours(a)), "")
+
+
+_PROOF_MATTERS = Prepared(
+    union_all(
+        select(user_address.c.key).where(user_address.c.key.in_(_KEYS)),
+        select(partner_address.c.key).where(partner_address.c.key.in_(_KEYS)),
+        select(participant.c.key).where(participant.c.key.in_(_KEYS)),
+        select(partner.c.domain).where(partner.c.domain.in_(bindparam("domains", expanding=True))),
+    )
+)
+
+
+def whose_proof_matters(session: Session, keys: Iterable[str]) -> frozenset[str]:
+    """Those of these addresses whose mail we would treat otherwise with proof: users, and people and companies we know."""
+    asked = sorted(set(keys) - {""})[:_MOST_ASKED]
+    domains = sorted({key.rpartition("@")[2] for key in asked})
+    if not asked:
+        return frozenset()
+    known = frozenset(_PROOF_MATTERS.column(session, {"keys": asked, "domains": domains}))
+    return frozenset(key for key in asked if key in known or key.rpartition("@")[2] in known)
 
 
 # --- the same mail before -----------------------------------------------------------------------------------------------

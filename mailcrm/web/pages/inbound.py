@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from mailcrm.crm.done import NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right
+from mailcrm.mail import AuthResults
 from mailcrm.web import typed
 from mailcrm.web.choices import choices, is_anothers
 from mailcrm.web.mail_reads import (
@@ -49,9 +50,10 @@ def _page(visit: Visit, inbound_id: int, refused: Refused | None = None) -> Resp
     if found is None:
         raise NotFound("There is no mail %(id)s.", id=inbound_id)
     content = raw_bytes(found, visit.desk.blobs)
+    believed = AuthResults.from_row(found["auth"]) if found["auth"] else None
     return visit.show(
         "inbound.html", 422 if refused else 200, mail=found, copies=copies, choices=_choices(visit, found),
-        is_anothers=is_anothers(found, visit.me.actor), stored=stored_mail(content) if content is not None else None,
+        is_anothers=is_anothers(found, visit.me.actor), auth=believed, stored=stored_mail(content) if content is not None else None,
         refused=refused, lead_id=visit.text("lead_id"),
     )  # fmt: skip
 
