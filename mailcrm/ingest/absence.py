@@ -9,7 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from mailcrm.ingest.months import month_of
+from mailcrm.ingest.language import language_of
+from mailcrm.ingest.months import month_of, weekday_of
 from mailcrm.ingest.report_words import alternation
 from mailcrm.mail import Address, AutoReply, AutoReplyType
 
@@ -25,7 +26,32 @@ _LEFT = alternation(
         "nicht mehr bei", "nicht mehr tätig", "ausgeschieden", "ne travaille plus", "ne fait plus partie", "a quitté",
         "ya no trabaja", "ya no forma parte", "não trabalha mais", "já não trabalha", "non lavora più",
         "niet meer werkzaam", "niet langer werkzaam", "już nie pracuje", "nie pracuje", "již nepracuje",
-        "больше не работает", "ei tööta enam", "已离职", "已離職", "退職",
+        "больше не работает", "ei tööta enam", "已离职", "已離職", "退職", "no longer employed", "my last day",
+        "i have left", "i've left", "left my position", "moved on from", "no longer part of", "has been deactivated",
+        "en työskentele enää", "työsuhteeni on päättynyt", "työsuhde on päättynyt", "työsuhteeni päättyi",
+        "jään eläkkeelle", "eläkkeellä", "vaihtanut työpaikkaa", "siirryin toisiin", "siirryin uusiin",
+        "ei ole enää meillä", "jag har slutat", "slutat på", "slutat min anställning", "inte längre anställd", "gått vidare till",
+        "har sluttet", "sluttet i", "arbeider ikke lenger", "jobber ikke lenger", "arbejder ikke længere", "er stoppet",
+        "er fratrådt", "fratrådt min stilling", "gått av med pensjon", "gået på pension",
+        "arbeite nicht mehr", "arbeitet nicht mehr", "habe das unternehmen verlassen", "hat das unternehmen verlassen",
+        "im ruhestand", "nicht mehr beschäftigt", "ne fais plus partie", "n'est plus dans l'entreprise", "n'est plus salarié",
+        "n'est plus en poste", "je ne travaille plus",
+        "j'ai quitté", "quitté la société", "quitté l'entreprise", "quitté mes fonctions", "parti à la retraite", "en retraite",
+        "ya no trabajo", "he dejado la empresa", "ha dejado la empresa", "dejó la empresa", "me he jubilado", "ya no formo parte",
+        "já não trabalho", "não trabalho mais", "deixei a empresa", "deixou a empresa", "não faço mais parte",
+        "já não faço parte",
+        "non lavoro più", "non faccio più parte", "ha lasciato l'azienda", "ho lasciato l'azienda", "in pensione",
+        "werk niet meer", "werkt niet meer", "niet langer in dienst", "niet meer in dienst", "met pensioen",
+        "nie pracuję", "nie pracuje już", "zakończyłem pracę", "zakończyłam pracę", "zakończył pracę", "na emeryturze",
+        "již nepracuji", "už nepracuji", "už nepracuje", "nepracuji ve společnosti", "v důchodu", "už nepracujem",
+        "viac nepracujem", "nu mai lucrez", "nu mai lucrează", "nu mai fac parte", "nu mai este angajat",
+        "már nem dolgozom", "már nem dolgozik", "nyugdíjba", "lahkunud ettevõttest", "töösuhe on lõppenud",
+        "δεν εργάζομαι πλέον", "δεν εργάζεται πλέον", "έχω αποχωρήσει", "έχει αποχωρήσει",
+        "artık çalışm", "çalışmamaktayım", "çalışmıyorum", "çalışmamaktadır", "ayrılmış", "ayrıldım", "görevimden ayrıl",
+        "больше не работаю", "уволил", "больше не являюсь сотрудником", "більше не працюю", "більше не працює", "звільнив",
+        "više ne radim", "više ne radi", "više nisam zaposlen", "ne delam več",
+        "لم أعد أعمل", "لم يعد يعمل", "تركت العمل", "غادرت الشركة", "离职", "離職", "不再任职", "不在本公司", "退社",
+        "퇴사", "퇴직", "더 이상 근무하지", "strādāju vairs", "vairs nestrādāju", "nebedirbu",
     )
 )  # fmt: skip
 ABSENT = alternation(
@@ -36,15 +62,26 @@ ABSENT = alternation(
         "travelling", "traveling", "back in the office", "return to the office", "be back on", "office is closed",
         "poissa", "lomalla", "vuosiloma", "vanhempainvapaa", "perhevapaa", "äitiysloma", "sairauslomalla",
         "matkoilla", "palaan", "tavoitettavissa", "på semester", "semester", "är ledig", "föräldraledig",
-        "tjänstledig", "inte på kontoret", "frånvarande", "åter den", "tillbaka", "på ferie", "ikke på kontoret",
-        "fraværende", "tilbage", "ferie", "nicht im büro", "außer haus", "abwesend", "im urlaub", "wieder erreichbar",
+        "tjänstledig", "inte på kontoret", "frånvarande", "åter den", "är tillbaka", "åter på", "på ferie", "ikke på kontoret",
+        "fraværende", "jeg er tilbage", "og er tilbage", "er tilbake", "ferie", "nicht im büro", "außer haus", "abwesend",
+        "im urlaub", "wieder erreichbar",
         "in elternzeit", "absent", "en congé", "en vacances", "de retour", "fuera de la oficina", "de vacaciones",
         "ausente", "de vuelta", "fuori ufficio", "in ferie", "assente", "sono fuori", "rientr", "de férias",
         "fora do escritório", "afwezig", "met vakantie", "op vakantie", "niet aanwezig", "nieobecn", "na urlopie",
         "poza biurem", "mimo kancelář", "na dovolené", "dovolenou", "puhkusel", "kontorist väljas", "atvaļinājum",
         "atostog", "szabadságon", "în concediu", "în vacanță", "izindeyim", "izinde", "απουσιάζω", "άδεια",
         "в отпуске", "отсутств", "у відпустці", "休暇", "不在", "休假", "外出", "出差", "휴가", "부재", "إجازة",
-        "בחופשה",
+        "בחופשה", "isyysvapaa", "virkavapaa", "vabbar", "vård av barn", "hoitovapaa", "opintovapaa", "vuorotteluvapaa",
+        "koulutuksessa", "messuilla", "työmatkalla",
+        "pois toimistolta", "en ole paikalla", "en ole töissä", "bortrest", "tjänsteresa", "sjukskriven", "på resa",
+        "bortreist", "permisjon", "barsel", "på kursus", "på kurs", "dienstreise", "mutterschutz", "krankgeschrieben",
+        "verreist", "en déplacement", "arrêt maladie", "congé maternité", "de baja", "de viaje", "in trasferta", "in maternità",
+        "em viagem", "de licença", "zwangerschapsverlof", "ouderschapsverlof", "zakenreis", "delegacji", "urlopie",
+        "služební cest", "nejsem v kancelář", "na dovolenke", "služobnej ceste", "nie som v kancelár", "nu sunt la birou",
+        "în delegație", "nem vagyok az irodában", "üzleti úton", "kontorist eemal", "kontorist ära", "töölähetus",
+        "εκτός γραφείου", "ofis dışında", "yıllık izin", "raporlu", "нет в офисе", "в командировке", "не в офисе",
+        "немає в офісі", "у відрядженні", "godišnjem odmoru", "godišnjem sam odmoru", "nisam u uredu", "službenom putu",
+        "na dopustu", "خارج المكتب", "外出中", "育児休業", "출장", "자리를 비", "不在办公室", "年假", "产假",
     )
 )  # fmt: skip
 _RECEIVED = alternation(
@@ -56,7 +93,14 @@ _RECEIVED = alternation(
         "kiitos yhteydeno", "kiitos viestist", "käsittelemme", "palaamme asiaan", "tack för ditt", "mottagit",
         "vi återkommer", "mottatt", "modtaget", "eingegangen", "haben ihre", "vielen dank für ihre", "bien reçu",
         "avons reçu", "hemos recibido", "gracias por", "recebemos", "abbiamo ricevuto", "ontvangen", "otrzymali",
-        "obdrželi", "получил", "получено", "已收到", "收到您", "受け付け", "受信いたしました", "접수",
+        "obdrželi", "получил", "получено", "viestisi on tullut perille", "yhteydenottosi", "tiketti", "har tagit emot",
+        "tagit emot",
+        "vender tilbage", "modtaget", "henvendelse", "jsme přijali", "vaši zprávu jsme", "děkujeme za vaši zprávu",
+        "ďakujeme za vašu",
+        "prijali sme", "megkaptuk", "köszönjük megkeres", "λάβαμε", "παραλάβαμε", "alınmıştır", "talebiniz", "mesajınız için",
+        "отримано", "отримали", "am primit", "kätte saanud", "pöördumise eest", "zaprimili smo", "zaprimljen", "primili smo",
+        "استلمنا", "تم استلام", "saņemts", "gavome jūsu", "dziękujemy za wiadomość", "bedankt voor uw", "obrigado pelo contato",
+        "grazie per averci", "merci pour votre message", "merci de votre message", "已收到", "收到您", "受け付け", "受信いたしました", "접수",
     )
 )  # fmt: skip
 
@@ -66,7 +110,8 @@ _BEFORE_END = (  # patterns, a space between
     r"until till? through thru to back return\w* again reachable palaan takaisin jälleen tavoitettavissa paluu t\.?o\.?m\.? "
     r"åter tillbaka bis einschließlich inkl\.? ab wieder zurück jusqu['’]au jusqu['’]à au retour hasta regres\w* vuelv\w* "
     r"vuelta al rientr\w* tornerò tot t/m terug indtil tilbage til do wracam vrátím kuni tagasi até ao retorn\w* volto până "
-    r"έως μέχρι до по вернусь līdz iki"
+    r"έως μέχρι до по вернусь līdz iki повернусь επιστρέφω επιστρέψω sve vraćam vrnem حتى لغاية wracam powrót vrátim návrat "
+    r"revin revenire térek vissza döneceğim dönüş"
 )
 _UNTIL_BEFORE = re.compile(
     rf"(?:(?<!\w)(?:{'|'.join(_BEFORE_END.split())})|[-–—~〜～至到]|から)"
@@ -75,7 +120,7 @@ _UNTIL_BEFORE = re.compile(
 )
 _UNTIL_AFTER = re.compile(
     r"\.?\s{0,2}\(?(?:asti|saakka|mennessä|mukaan lukien|alkaen|lähtien|inclusive|inclus|einschließlich|inkl|-?i?g\b|"
-    r"tarihine kadar|'?e kadar|'?a kadar|kadar|まで|까지|為止|为止|until)",
+    r"tarihine kadar|'?e kadar|'?a kadar|kadar|まで|까지|為止|为止|until|päivään asti|päivään saakka|之前|以前|前|에 복귀|に戻)",
     re.IGNORECASE,
 )
 
@@ -110,17 +155,39 @@ class _Found:
 
 def _until(text: str, written_on: date) -> date | None:
     """The first day that is said to be the end; without such a word the last day named."""
-    found = [one for one in _dates(text, written_on) if timedelta(0) <= one.day - written_on <= _LONGEST_ABSENCE]
+    language = language_of(text)
+    found = [
+        one for one in _dates(text, written_on, language) if timedelta(0) <= one.day - written_on <= _LONGEST_ABSENCE
+    ]
     for one in found:
         if _UNTIL_BEFORE.search(text[max(0, one.start - 60) : one.start]) or _UNTIL_AFTER.match(text, one.end):
             return one.day
     sure = [one.day for one in found if one.is_sure]
-    return max(sure, default=None)
+    return max(sure, default=None) or (_weekday(text, written_on) if not found else None)
+
+
+_BACK_ON = re.compile(
+    r"(?<!\w)(?:back|return\w*|until|palaan|takaisin|jälleen|taas|tavoitettavissa|åter|tillbaka|tilbake|tilbage|wieder|zurück|retour|"
+    r"vuelv\w*|vuelta|regres\w*|rientr\w*|torn\w*|volto|terug|wrac\w*|vrát\w*|vissza|tagasi|revin|вернусь|повернусь|vraćam)"
+    r"((?:\s{1,3}[^\W\d_]{1,14}){1,5})",
+    re.IGNORECASE,
+)
+
+
+def _weekday(text: str, written_on: date) -> date | None:
+    """ "Back on Monday": the next such day."""
+    for match in _BACK_ON.finditer(text):
+        for word in match.group(1).split():
+            if (day := weekday_of(word)) >= 0:
+                return written_on + timedelta(days=(day - written_on.weekday() - 1) % 7 + 1)
+    return None
 
 
 _ISO = re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)")
 _CJK = re.compile(r"(?:(\d{4})\s?[年년]\s?)?(?<!\d)(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일号號]?")
-_NUMBERS = re.compile(r"(?<![\d.:/])(\d{1,2})([./-])\s?(\d{1,2})(?:\2\s?(\d{4}|\d{2})(?!\d)|\.)?(?![\d:])")
+_NUMBERS = re.compile(
+    r"(?<![\d.:/])(\d{1,2})([./]|-(?=\d{1,2}-\d))\s?(\d{1,2})(?:\2\s?(\d{4}|\d{2})(?!\d)|\.)?(?![\d:])"
+)
 _DAY_MONTH = re.compile(
     r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|ª|\.|:nde?|-?го)?\s{1,3}(?:de |of |den |d')?([^\W\d_]{3,14})\b\.?"
     r"(?:[,\s]{1,3}(?:de |of |год )?(\d{4})(?!\d))?",
@@ -136,17 +203,35 @@ _YEAR_MONTH_DAY = re.compile(r"(?<!\d)(\d{4})\.?\s{1,2}([^\W\d_]{3,14})\s{1,2}(\
 _IN_WORDS = ((_ISO, 1, 2, 3), (_CJK, 1, 2, 3), (_YEAR_MONTH_DAY, 1, 2, 3), (_DAY_MONTH, 3, 2, 1), (_MONTH_DAY, 3, 1, 2))
 
 
-def _dates(text: str, written_on: date) -> list[_Found]:
+def _dates(text: str, written_on: date, language: str) -> list[_Found]:
     """Every date in the text, in order."""
     found: list[_Found] = []
     for pattern, year, month, day in _IN_WORDS:
         for match in pattern.finditer(text):
             named = match.group(month)
-            number = int(named) if named.isdecimal() else month_of(named)
+            number = int(named) if named.isdecimal() else month_of(named, language)
             _add(found, match, _day(match.group(year), number, int(match.group(day)), written_on), is_sure=True)
+    for match in _END_OF_MONTH.finditer(text):
+        number = month_of(match.group(1) or match.group(2), language)
+        _add(found, match, _last_day(number, written_on), is_sure=True)
     for match in _NUMBERS.finditer(text):
         _add(found, match, _of_numbers(match, written_on), is_sure=bool(match.group(4)))
     return sorted(found, key=lambda one: one.start)
+
+
+_END_OF_MONTH = re.compile(
+    r"\b(?:(?:end of|ende|slutet av|slutten av|udgangen af|fin|finales de|fine|final de|eind|einde|końca|konce|konca|kraja|конца|"
+    r"кінця)\s{1,2}(?:de |di |d['’])?([^\W\d_]{3,14})|([^\W\d_]{3,14})\s{1,2}(?:loppuun|lõpuni|végéig|sonuna))\b",
+    re.IGNORECASE,
+)
+
+
+def _last_day(month: int, written_on: date) -> date | None:
+    """ "Until the end of May"; the next such month."""
+    if not month:
+        return None
+    year = written_on.year + (month < written_on.month)
+    return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
 
 
 def _add(found: list[_Found], match: re.Match[str], day: date | None, *, is_sure: bool) -> None:
@@ -158,8 +243,6 @@ def _add(found: list[_Found], match: re.Match[str], day: date | None, *, is_sure
 def _of_numbers(match: re.Match[str], written_on: date) -> date | None:
     """Day before month, as most write; with slashes the other order if only that is a day to come."""
     first, second, year = int(match.group(1)), int(match.group(3)), match.group(4)
-    if year is None and match.group(2) == "-":
-        return None
     day = _day(year, second, first, written_on)
     american = _day(year, first, second, written_on) if match.group(2) != "." else None
     if american is not None and not _is_soon(day, written_on) and (day is None or _is_soon(american, written_on)):
