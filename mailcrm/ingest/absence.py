@@ -100,7 +100,8 @@ _RECEIVED = alternation(
         "prijali sme", "megkaptuk", "köszönjük megkeres", "λάβαμε", "παραλάβαμε", "alınmıştır", "talebiniz", "mesajınız için",
         "отримано", "отримали", "am primit", "kätte saanud", "pöördumise eest", "zaprimili smo", "zaprimljen", "primili smo",
         "استلمنا", "تم استلام", "saņemts", "gavome jūsu", "dziękujemy za wiadomość", "bedankt voor uw", "obrigado pelo contato",
-        "grazie per averci", "merci pour votre message", "merci de votre message", "已收到", "收到您", "受け付け", "受信いたしました", "접수",
+        "grazie per averci", "merci pour votre message", "merci de votre message",
+        "已收到", "收到您", "受け付け", "受信いたしました", "접수",
     )
 )  # fmt: skip
 
