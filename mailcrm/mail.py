@@ -380,6 +380,7 @@ class Reason(StrEnum):
     AUTO_SUBMITTED = "auto_submitted"
     AUTO_REPLY_HEADER = "auto_reply_header"
     AUTO_REPLY_SUBJECT = "auto_reply_subject"
+    AUTO_REPLY_WORDS = "auto_reply_words"
     DELIVERY_STATUS = "delivery_status"
     DELIVERY_PROSE = "delivery_prose"
     DISPOSITION_NOTIFICATION = "disposition_notification"

@@ -21,6 +21,7 @@ REASONS: Mapping[str, str] = {
     Reason.AUTO_SUBMITTED: _("The mail itself says that it was sent automatically"),
     Reason.AUTO_REPLY_HEADER: _("Marked as an automatic reply by the sender's system"),
     Reason.AUTO_REPLY_SUBJECT: _("The subject is that of an automatic reply"),
+    Reason.AUTO_REPLY_WORDS: _("The text calls itself automatic"),
     Reason.DELIVERY_STATUS: _("A delivery report from a mail server"),
     Reason.DELIVERY_PROSE: _("The text is that of a delivery report"),
     Reason.DISPOSITION_NOTIFICATION: _("A read receipt"),

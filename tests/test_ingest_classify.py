@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mailcrm.ingest import kind_words as words
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import Door, Envelope, MailKind, Reason, Verdict
 
@@ -71,3 +72,7 @@ def test_flags_stand_beside_the_kind() -> None:
 def test_a_challenge_is_told_from_a_person() -> None:
     assert _verdict("Auto-Submitted: auto-generated\n", "Please confirm your message").kind is MailKind.CHALLENGE
     assert _verdict(subject="Please confirm your message").kind is MailKind.HUMAN
+
+
+def test_every_sentence_of_an_automatic_mail_holds_a_word_that_is_looked_for() -> None:
+    assert [one for one in words.OF_ITSELF if not any(root in one for root in words.AUTOMATIC_ROOTS)] == []

@@ -82,9 +82,12 @@ ABSENT = alternation(
         "εκτός γραφείου", "ofis dışında", "yıllık izin", "raporlu", "нет в офисе", "в командировке", "не в офисе",
         "немає в офісі", "у відрядженні", "godišnjem odmoru", "godišnjem sam odmoru", "nisam u uredu", "službenom putu",
         "na dopustu", "خارج المكتب", "外出中", "育児休業", "출장", "자리를 비", "不在办公室", "年假", "产假",
+        "en ole tavoitettavissa", "i'm out this", "i am out this", "i'm out until",
+        "i am out until", "out today", "urlaub", "nicht erreichbar", "ไม่อยู่", "sedang cuti",
+        "fora de l'oficina", "nghỉ phép", "нет на месте", "不在辦公室",
     )
 )  # fmt: skip
-_RECEIVED = alternation(
+RECEIVED = alternation(
     (
         "has been received", "have received your", "we received your", "we've received", "request received",
         "thank you for contacting", "thanks for contacting", "support ticket", "ticket has been", "a trouble ticket",
@@ -102,6 +105,9 @@ _RECEIVED = alternation(
         "استلمنا", "تم استلام", "saņemts", "gavome jūsu", "dziękujemy za wiadomość", "bedankt voor uw", "obrigado pelo contato",
         "grazie per averci", "merci pour votre message", "merci de votre message",
         "已收到", "收到您", "受け付け", "受信いたしました", "접수",
+        "お問い合わせいただき", "tack för att du", "takk for din henvendelse", "tak for din henvendelse",
+        "dziękujemy za", "děkujeme za", "köszönjük", "vă mulțumim", "благодарим",
+        "merci de nous avoir",
     )
 )  # fmt: skip
 
@@ -130,12 +136,12 @@ def read_auto_reply(text: str, subject: str, written_on: date, own: frozenset[st
     """``text`` is the reply's own words; ``own`` the addresses (lower case) that are no stand-in: the writer's and ours."""
     text = text[:_LOOKED_AT]
     folded = f"{subject}\n{text}".lower()
-    until = _until(f"{text}\n{subject}", written_on)
+    until = _until(f"{text}\n|\n{subject}", written_on)
     if _LEFT.search(folded) and until is None:
         kind = AutoReplyType.LEFT
     elif ABSENT.search(folded) or until is not None:
         kind = AutoReplyType.OUT_OF_OFFICE
-    elif _RECEIVED.search(folded):
+    elif RECEIVED.search(folded):
         kind = AutoReplyType.ACKNOWLEDGEMENT
     else:
         kind = AutoReplyType.OTHER

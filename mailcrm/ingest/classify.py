@@ -5,14 +5,14 @@ many, then people. ``is_machine``, ``is_bulk`` and ``is_spam`` are set beside th
 reverse-path proves a machine, not which one. A human mail must never be taken for a bounce.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mailcrm.ingest import automatic
 from mailcrm.ingest import kind_words as words
 from mailcrm.ingest.absence import ABSENT, read_auto_reply
 from mailcrm.ingest.contactform import form_of
-from mailcrm.ingest.headers import Headers
+from mailcrm.ingest.headers import Headers, ids_in
 from mailcrm.ingest.phishing import phishing_hint
 from mailcrm.mail import AutoReply, Envelope, FormFields, MailKind, Meeting, ParsedMail, Reason, Report, Verdict
 
@@ -148,9 +148,6 @@ def _delivery_report(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verd
 
 # --- machines that answer ---------------------------------------------------------------------------------------------
 
-_ENDS = re.compile(r"\s{0,3}(?:$|[:：,;|(\[)\]–—-]|re:|vs:|sv:|aw:)", re.IGNORECASE)
-_TAG = re.compile(r"\s{0,3}(?:\[[^\]]{1,60}\]|\([^)]{1,40}\)|#\d{1,12}:?)\s{0,3}")
-
 
 def _says_automatic(clues: Clues) -> bool:
     """RFC 3834 5: any Auto-Submitted other than "no"."""
@@ -193,10 +190,17 @@ def _auto_subject(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict
     if mail.subject.startswith("AUTO:") or (is_machine and mail.subject[:5].lower() == "auto:"):  # Lotus Notes; Sieve
         return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
     for subject in subjects:
-        begins = _begins_automatic(_untagged(subject)) or _begins_automatic(subject.lstrip(" [(*"))
-        if begins or (is_machine and _names_absence(subject)):
+        if automatic.begins_automatic(subject, is_machine=is_machine) or (is_machine and _names_absence(subject)):
             return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
+    if _announces_absence(mail, subjects[0]):
+        return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
     return None
+
+
+def _announces_absence(mail: ParsedMail, subject: str) -> bool:
+    """A word of absence in front of the subject that was answered, or instead of it; and the text says the same."""
+    is_prefix = automatic.begins_away(subject) and (automatic.announces_subject(subject) or bool(mail.mentioned_ids))
+    return is_prefix and automatic.speaks_of_absence(mail.new_text)
 
 
 def _is_quiet(mail: ParsedMail, clues: Clues) -> bool:
@@ -204,25 +208,6 @@ def _is_quiet(mail: ParsedMail, clues: Clues) -> bool:
     if clues.headers.first("x-auto-response-suppress").lower() == "all":
         return True
     return bool(mail.mentioned_ids) and clues.headers.first("precedence").lower() in ("bulk", "junk")
-
-
-def _untagged(subject: str) -> str:
-    """Without "[Ticket#17]" and the like in front."""
-    for _ in range(3):
-        match = _TAG.match(subject)
-        if match is None or match.end() == len(subject):
-            break
-        subject = subject[match.end() :]
-    return subject
-
-
-def _begins_automatic(subject: str) -> bool:
-    if not subject.startswith(words.AUTOMATIC_SUBJECTS):
-        return False
-    for phrase in words.AUTOMATIC_SUBJECTS:
-        if subject.startswith(phrase) and (phrase.endswith(":") or _ENDS.match(subject, len(phrase))):
-            return True
-    return False
 
 
 def _names_absence(subject: str) -> bool:
@@ -244,6 +229,26 @@ def _automatic_absence(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Ve
     if is_machine and is_person and ABSENT.search(mail.new_text[:500].lower()):
         reason = Reason.AUTO_SUBMITTED if _says_automatic(clues) else Reason.NULL_REVERSE_PATH
         return Verdict(MailKind.AUTO_REPLY, reason)
+    return None
+
+
+def _automatic_words(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
+    """A text that calls itself automatic and answers a mail, or speaks as such answers do; or a machine that acknowledges."""
+    if _is_from_list(clues):
+        return None
+    if automatic.calls_itself_automatic(mail.new_text):
+        is_answer = bool(mail.mentioned_ids) or automatic.speaks_as_an_answer(f"{mail.subject}\n{mail.new_text}")
+    else:
+        is_machine = _says_automatic(clues) or _has_null_path(clues, envelope)
+        is_answer = is_machine and automatic.acknowledges(mail.new_text)
+    return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_WORDS) if is_answer else None
+
+
+def _read_report(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
+    """A read report that lost its part: Exchange's own form, in words."""
+    subject = mail.subject.lower().replace("\u00a0", " ")
+    if subject.startswith(words.READ_SUBJECTS) and words.READ_WORDS.search(mail.new_text[:600].lower()):
+        return Verdict(MailKind.RECEIPT, Reason.DISPOSITION_NOTIFICATION, mail.subject[:80])
     return None
 
 
@@ -282,9 +287,18 @@ def _bulk_reason(clues: Clues) -> tuple[Reason, str] | None:
         if name in headers:
             return Reason.LIST_HEADERS, name
     precedence = headers.first("precedence").lower()
-    if precedence in ("bulk", "list", "junk"):
+    if precedence == "list" or (precedence in ("bulk", "junk") and not _answers_directly(headers)):
         return Reason.BULK_PRECEDENCE, precedence
     return None
+
+
+def _answers_directly(headers: Headers) -> bool:
+    """A helpdesk says "bulk" of a person's answer too; an old list names itself in Sender or the reverse-path."""
+    if not ids_in((headers.first("in-reply-to"), headers.first("references"))):
+        return False
+    return not any(
+        word in headers.first(name).lower() for name in ("sender", "return-path") for word in words.LIST_OWNERS
+    )
 
 
 def _spam(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
@@ -318,6 +332,8 @@ def _system_notice(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdic
         return None
     if _says_automatic(clues):
         return Verdict(MailKind.SYSTEM, Reason.AUTO_SUBMITTED, clues.headers.first("auto-submitted")[:80])
+    if words.DMARC_SUBJECT.match(mail.subject.lower()):
+        return Verdict(MailKind.SYSTEM, Reason.SYSTEM_NOTICE, mail.subject[:80])
     if local in words.SYSTEM or "x-cron-env" in clues.headers:
         return Verdict(MailKind.SYSTEM, Reason.MACHINE_SENDER, local)
     if _has_null_path(clues, envelope):
@@ -335,12 +351,14 @@ _RULES: tuple[Rule, ...] = (
     _feedback_report,
     _delivery_report,
     _disposition_notification,
+    _read_report,
     _challenge,
     _calendar,
     _auto_header,
     _auto_subject,
     _answer_from_nobody,
     _automatic_absence,
+    _automatic_words,
     _spam,
     _bulk,
     _system_notice,

@@ -19,7 +19,8 @@ AUTO_VALUES: Mapping[str, tuple[str, ...]] = {
     "delivered-to": ("autoresponder",),
     "x-ms-exchange-generated-message-source": ("mailbox rules agent", "antispam quarantine agent"),
     "x-message-flag": ("autoresponder",),
-    "x-mailer": ("vacation ", "autoreply", "auto-reply"),
+    "x-mailer": ("vacation ", "autoreply", "auto-reply", "autorespon", "yahoomailautorespon"),
+    "x-auto-generated": ("yes", "true", "1", "reply"),
 }
 
 # Beginnings of subjects. An end, a colon or a dash has to stand behind them: "Out of office: tender" is a program's, "Out of
@@ -38,15 +39,117 @@ AUTOMATIC_SUBJECTS = (
     "automatická odpoveď", "răspuns automat", "automatikus válasz", "automaatvastus", "automātiskā atbilde",
     "automatinis atsakymas", "αυτόματη απάντηση", "otomatik yanıt", "otomatik cevap", "автоматический ответ",
     "автоответ", "автоматична відповідь", "رد تلقائي", "תשובה אוטומטית", "自动回复", "自動回覆", "自動応答",
+    "自动答复", "自動答覆", "自动回覆", "自動回應", "自動送信", "自動配信",
     "自動返信", "不在通知", "자동 회신", "자동 응답", "자동응답", "poissaoloviesti", "poissaoloilmoitus",
-    "poissa toimistolta", "olen poissa", "lomavastaus", "olen lomalla", "lomaviesti",
+    "poissa toimistolta", "olen poissa", "lomavastaus", "olen lomalla", "lomaviesti", "automaattinen kuittaus",
     "out of office", "out of the office", "out-of-office", "away from my mail", "away from office",
-    "frånvaro", "frånvarande", "semestersvar", "fravær", "fraværsmelding",
-    "ikke på kontoret", "abwesend", "nicht im büro", "absence du bureau", "absent du bureau",
-    "fuera de la oficina", "ausência temporária", "fora do escritório",
-    "fuori sede", "fuori ufficio", "afwezig", "poza biurem", "mimo kancelář",
-    "нет на месте", "부재중", "부재 중",
+    "automated message", "automated acknowledgement", "automatic acknowledgement", "yahoo! auto response",
+    "frånvarande", "frånvaromeddelande", "semestersvar", "fraværsmelding", "fraværsbesked", "fraværsassistent",
+    "automatiskt meddelande", "automatisk melding", "automatisk besked", "ikke på kontoret", "nicht im büro",
+    "abwesenheitsinfo", "abwesenheitsassistent", "automatische abwesenheitsnotiz", "automatische abwesenheitsmeldung",
+    "automatische empfangsbestätigung", "automatische eingangsbestätigung", "automatische nachricht", "auto-antwort",
+    "absence du bureau", "absent du bureau", "réponse d'absence", "avis d'absence", "message automatique",
+    "reponse automatique", "fuera de la oficina", "aviso de ausencia", "mensaje de ausencia", "mensaje automático",
+    "autorespuesta", "ausência temporária", "aviso de ausência", "mensagem automática", "mensagem de ausência",
+    "fora do escritório", "autoresposta", "fuori sede", "fuori ufficio", "messaggio automatico", "autorisposta",
+    "avviso di assenza", "notifica di assenza", "afwezigheidsmelding", "afwezigheidsassistent", "automatisch bericht",
+    "resposta automàtica", "erantzun automatikoa", "odpowiedź automatyczna", "automatyczna odpowiedz",
+    "wiadomość automatyczna", "poza biurem", "mimo kancelář", "automatická zpráva", "automatická správa",
+    "mesaj automat", "automatikus üzenet", "automaatne vastus", "automaatteade", "automātiska atbilde",
+    "automātiskā ziņa", "automatinis pranešimas", "automatski odgovor", "automatska poruka", "samodejni odgovor",
+    "аутоматски одговор", "автоматичен отговор", "автоматическое уведомление", "автоматическое сообщение",
+    "автоматично повідомлення", "автовідповідь", "нет на месте", "sjálfvirkt svar", "otomatik mesaj", "پاسخ خودکار",
+    "الرد التلقائي", "trả lời tự động", "ตอบกลับอัตโนมัติ", "การตอบกลับอัตโนมัติ", "balasan otomatis",
+    "jawapan automatik", "부재중", "부재 중",
 )  # fmt: skip
+
+# The same, of words a person may write too: the text has to speak of being away.
+AWAY_SUBJECTS = (
+    "poissa", "poissaolo", "poissa toimistosta", "en ole paikalla", "lomalla", "vuosilomalla", "kesälomalla", "loma",
+    "frånvaro", "semester", "jag är på semester", "på semester", "fravær", "fraværende", "ikke til stede", "på ferie",
+    "ferie", "ooo", "away", "absent", "on leave", "on annual leave", "annual leave", "on vacation", "vacation",
+    "on holiday", "holiday", "out sick", "maternity leave", "parental leave", "i am out of the office",
+    "i'm out of the office", "i am away", "i am on vacation", "i am on leave", "currently out of the office",
+    "abwesenheit", "abwesend", "urlaub", "im urlaub", "urlaubsabwesenheit", "nicht erreichbar", "außer haus",
+    "absence", "absente", "en congé", "en congés", "congés", "en vacances", "ausencia", "ausente", "vacaciones",
+    "de vacaciones", "assenza", "assente", "in ferie", "ausência", "férias", "de férias", "afwezig", "afwezigheid",
+    "vakantie", "met vakantie", "niet aanwezig", "nieobecność", "nieobecny", "nieobecna", "urlop", "nepřítomnost",
+    "dovolená", "dovolenka", "neprítomnosť", "távollét", "szabadság", "puhkus", "puhkusel", "prombūtne",
+    "atvaļinājums", "atostogos", "concediu", "odsutnost", "απουσία", "izin", "отпуск", "в отпуске", "отсутствие",
+    "відпустка", "休假", "外出", "出差", "不在", "休暇", "휴가", "부재",
+)  # fmt: skip
+
+# A program speaking of itself; "your automatic reply" in a person's letter is none of these.
+OF_ITSELF = (
+    "this is an automat", "this is an auto-", "this is an auto ", "this is a computer generated",
+    "this is a system generated", "this message is automat", "this message was automat", "this email is automat",
+    "this e-mail is automat", "this email was automat", "this e-mail was automat", "this reply is automat",
+    "this reply was automat", "this email was generated", "this message was generated automat",
+    "this e-mail was generated", "this message has been automatically", "this email has been automatically",
+    "this e-mail has been automatically", "this acknowledgement is automat", "this automated response",
+    "this automatic reply", "i am an autoresponder", "tämä on automaat", "tämä viesti on automaat",
+    "tämä viesti on lähetetty automaattisesti", "tämä on järjestelmän", "detta är ett automat",
+    "detta är ett autosvar", "det här är ett automat", "det här är ett autosvar",
+    "detta meddelande har skickats automat", "detta mail är automat", "dette er et automat", "dette er en automat",
+    "dette er et autosvar", "denne meldingen er automat", "denne mail er automat", "dies ist eine automat",
+    "das ist eine automat", "diese nachricht wurde automat", "diese e-mail wurde automat", "diese mail wurde automat",
+    "diese nachricht ist automat", "ceci est un message automat", "ceci est une réponse automat",
+    "ceci est un mail automat", "ceci est un e-mail automat", "ce message est automat",
+    "ce message a été envoyé automat", "ce message a été généré automat", "cet e-mail a été envoyé automat",
+    "este es un mensaje automá", "esta es una respuesta automá", "este es un correo automá",
+    "este mensaje ha sido generado automá", "este mensaje se ha generado automá", "mensaje generado automá",
+    "questo è un messaggio automat", "questa è una risposta automat", "messaggio generato automat",
+    "esta é uma mensagem automá", "esta é uma resposta automá", "este é um e-mail automá",
+    "esta mensagem foi gerada automat", "dit is een automat", "dit bericht is automat", "deze e-mail is automat",
+    "to jest automat", "to jest wiadomość automat", "ta wiadomość została wygenerowana automat",
+    "wiadomość została wygenerowana automat", "wiadomość wygenerowana automat", "toto je automat",
+    "tato zpráva byla vygenerována automat", "táto správa bola vygenerovaná automat", "ez egy automat",
+    "ez az üzenet automat", "acesta este un mesaj automat", "acesta este un răspuns automat", "bu otomatik",
+    "bu bir otomatik", "bu e-posta otomatik", "bu mesaj otomatik", "αυτό είναι ένα αυτόματο",
+    "αυτό είναι αυτοματοποιημένο", "это автоматич", "это письмо создано автомат", "это письмо отправлено автомат",
+    "это письмо сформировано автомат", "данное письмо сформировано автомат", "данное сообщение сформировано автомат",
+    "це автоматич", "see on automaat", "šis ir automāt", "tai automatin", "ovo je automat", "to je samodej",
+    "това е автомат", "このメールは自動", "本メールは自動", "本メールは、自動", "自動返信メール", "自動応答メール",
+    "自動送信されて", "自動配信されて", "自動的に送信", "此邮件为自动", "这是一封自动", "这是自动回复", "此为系统自动",
+    "本邮件由系统自动", "系统自动", "系統自動", "這是自動", "此為自動", "此郵件為自動", "이 메일은 자동", "자동으로 발송",
+    "자동 발송", "자동응답", "هذا رد تلقائي", "هذه رسالة تلقائية", "זוהי הודעה אוטומטית", "זוהי תשובה אוטומטית",
+    "đây là email tự động", "đây là thư trả lời tự động", "ini adalah balasan otomatis", "ini adalah pesan otomatis",
+)  # fmt: skip
+CALLS_ITSELF_AUTOMATIC = alternation(OF_ITSELF)
+# One of these is in each of them.
+AUTOMATIC_ROOTS = (
+    "auto", "generated", "järjestelmän", "otomat", "αυτ", "автомат", "samodej", "自動", "自动", "자동", "تلقائي", "אוטומטי",
+    "tự động",
+)  # fmt: skip
+# What other programs acknowledge.
+OTHER_BUSINESS = alternation(
+    (
+        "order", "invoice", "payment", "password", "your account", "subscription", "booking", "reservation", "shipment",
+        "parcel", "tilauk", "tilausnumero", "lasku", "maksu", "salasana", "varau", "beställning", "faktura", "lösenord",
+        "bestilling", "bestellung", "rechnung", "passwort", "buchung", "commande", "facture", "mot de passe", "pedido",
+        "factura", "contraseña", "ordine", "fattura", "fatura", "senha", "bestelling", "factuur", "zamówieni",
+        "objednáv", "заказ", "счет", "пароль", "注文", "订单", "訂單", "주문",
+    )
+)  # fmt: skip
+
+# Subjects of read reports without a report part, and what their text says.
+READ_SUBJECTS = (
+    "read:", "not read:", "luettu:", "ei luettu:", "läst:", "oläst:", "inte läst:", "lest:", "læst:", "ulest:", "gelesen:",
+    "ungelesen:", "lu :", "lu:", "non lu :", "leído:", "no leído:", "lida:", "lido:", "letto:", "non letto:", "gelezen:",
+    "przeczytane:", "přečteno:", "prečítané:", "elolvasva:", "citit:", "okundu:", "loetud:", "прочтено:", "прочитано:",
+    "αναγνώστηκε:", "已读:", "已讀:", "開封済み:", "읽음:", "read receipt:", "return receipt",
+)  # fmt: skip
+READ_WORDS = alternation(
+    (
+        "was read on", "has been read", "was deleted without being read", "this is a receipt for the mail you sent",
+        "the return receipt", "has been displayed", "luettiin", "on luettu", "lästes", "har lästs", "ble lest",
+        "blev læst", "wurde gelesen", "wurde am", "a été lu", "fue leído", "se ha leído", "foi lida", "foi lido",
+        "è stato letto", "is gelezen", "została przeczytana", "zostało przeczytane", "byla přečtena", "elolvas",
+        "a fost citit", "okundu", "on loetud", "было прочитано", "прочтено", "αναγνώστηκε", "已于", "已讀取", "已阅读",
+        "開封されました", "읽었습니다",
+    )
+)  # fmt: skip
+DMARC_SUBJECT = re.compile(r"\s{0,3}(?:\[[^\]]{1,40}\]\s{0,3})?report domain:\s{0,3}\S{1,255}.{0,5}submitter:")
 
 # In the subject of a mail that a machine sent.
 ABSENCE_WORDS = (
@@ -75,7 +178,12 @@ CHALLENGE = alternation(
         "kein spammer", "keine spam", "bitte bestätigen sie ihre nachricht", "confirmer votre message",
         "vous n'êtes pas un robot", "vahvista viestisi", "vahvista että olet ihminen", "bekräfta ditt meddelande",
         "confirme que vous", "confirmar su mensaje", "confirme su mensaje", "confirme sua mensagem", "tira-teima",
-        "confermare il messaggio", "подтвердите, что вы",
+        "confermare il messaggio", "подтвердите, что вы", "complete the verification process",
+        "from receiving junk mail", "mailinblack", "vous devez vous authentifier", "demande d'authentification",
+        "authenticate yourself to", "authenticate your email", "prove that you are human", "prove you're human",
+        "prove you're not a robot", "not on my whitelist", "not yet on my whitelist", "allow list", "waiting for your verification",
+        "bestätigen sie, dass sie", "bitte bestätigen sie ihre absenderadresse", "jag är inte en robot",
+        "confirmez que vous", "demuestre que es", "dimostra di essere", "bevestig dat u",
     )
 )  # fmt: skip
 
@@ -91,7 +199,8 @@ SPAM_VALUES: Mapping[str, re.Pattern[str]] = {
         "x-rspamd-action": "add header|rewrite subject|reject",
         "x-spamd-bar": r"\+{6}",
         "x-ms-exchange-organization-scl": "[5-9]",  # Exchange: 5 and more goes to the junk folder
-        "x-forefront-antispam-report": r"(?:[^;]{0,300};){0,40}\s?(?:sfv:spm|scl:[5-9])",  # Exchange Online
+        "x-forefront-antispam-report": r"(?:[^;]{0,300};){0,40}\s?(?:sfv:(?:spm|skb)|scl:[5-9]|"
+        "cat:(?:h?spm|h?phi?sh|malw))",  # Exchange Online
         "x-barracuda-spam-flag": "yes",
         "x-barracuda-spam-status": "yes",
         "x-proofpoint-spam-details": "rule=(?:spam|inbound_spam)",
@@ -112,6 +221,7 @@ SPAM_VALUES: Mapping[str, re.Pattern[str]] = {
 }  # fmt: skip
 
 
+LIST_OWNERS = ("owner-", "-owner", "-bounces", "-request", "-admin@", "listserv", "majordomo")
 BULK_HEADERS = (
     "list-id", "list-unsubscribe", "list-unsubscribe-post", "list-post", "x-csa-complaints", "x-mc-user",
     "x-campaign", "x-campaignid", "x-campaign-id", "x-mailer-recptid",

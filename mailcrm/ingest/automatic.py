@@ -1,0 +1,93 @@
+"""What an automatic reply writes of itself, in subject and text: functions of words, in many languages.
+
+Programs put a fixed phrase in front of the subject they answer, and many say in their text that they are programs. A person
+uses the same words, so each function asks for what only a program does: a colon or an end behind the phrase, "this is an
+automatic message" said of itself, no question.
+"""
+
+import re
+
+from mailcrm.ingest import kind_words as words
+from mailcrm.ingest.absence import ABSENT, RECEIVED
+
+_ENDS = re.compile(r"\s{0,3}(?:$|[:：,;|(\[)\]–—】」』）-]|re:|vs:|sv:|aw:)", re.IGNORECASE)
+_FROM = re.compile(r"\s{1,3}(?:from|von|de|till|to|to:|an)\s", re.IGNORECASE)
+_TAG = re.compile(r"\s{0,3}(?:\[[^\]]{1,60}\]|\([^)]{1,40}\)|#\d{1,12}:?)\s{0,3}")
+_OPENINGS = " [(*【「『（"
+_MOST_PLACES = 5
+_OPENING_WORDS = 700  # letters in which a program says what it is there for
+
+
+def begins_automatic(subject: str, *, is_machine: bool) -> bool:
+    """Whether a folded subject begins with a phrase that only programs put there."""
+    return any(_begins(one, words.AUTOMATIC_SUBJECTS, is_machine=is_machine) for one in _variants(subject))
+
+
+def begins_away(subject: str) -> bool:
+    """Whether it begins with a word of absence that a person may write as well."""
+    return any(_begins(one, words.AWAY_SUBJECTS, is_machine=False) for one in _variants(subject))
+
+
+def announces_subject(subject: str) -> bool:
+    """Whether something else follows, as in "Poissa: Tarjous 1207"."""
+    return ":" in subject[1:-1] or "：" in subject[1:-1] or bool(subject.endswith(")"))
+
+
+def speaks_of_absence(text: str) -> bool:
+    """A statement that somebody is away; who asks something is a person."""
+    opening = text[:_OPENING_WORDS].lower()
+    return bool(ABSENT.search(opening)) and not re.search(r"[?？]", opening)
+
+
+def calls_itself_automatic(text: str) -> bool:
+    """ "This is an automatic message": said of itself, not of a mail that somebody got. Only around the words that each such
+    sentence holds are the sentences looked for."""
+    folded = text[:3_000].lower()
+    for root in words.AUTOMATIC_ROOTS:
+        place = folded.find(root)
+        for _ in range(_MOST_PLACES):
+            if place < 0:
+                break
+            if words.CALLS_ITSELF_AUTOMATIC.search(folded, max(0, place - 50), place + 30):
+                return True
+            place = folded.find(root, place + 30)
+    return False
+
+
+def speaks_as_an_answer(text: str) -> bool:
+    """Of being away, or of a mail or a request that has been received; orders and accounts have their own programs."""
+    opening = text[:_OPENING_WORDS].lower()
+    return bool(ABSENT.search(opening)) or acknowledges(text)
+
+
+def acknowledges(text: str) -> bool:
+    """Whether it says that a mail or a request has been received."""
+    opening = text[:_OPENING_WORDS].lower()
+    return bool(RECEIVED.search(opening)) and not words.OTHER_BUSINESS.search(opening)
+
+
+def _variants(subject: str) -> tuple[str, str]:
+    return _untagged(subject), subject.lstrip(_OPENINGS)
+
+
+def _untagged(subject: str) -> str:
+    """Without "[Ticket#17]" and the like in front."""
+    for _ in range(3):
+        match = _TAG.match(subject)
+        if match is None or match.end() == len(subject):
+            break
+        subject = subject[match.end() :]
+    return subject
+
+
+def _begins(subject: str, phrases: tuple[str, ...], *, is_machine: bool) -> bool:
+    if not subject.startswith(phrases):
+        return False
+    for phrase in phrases:
+        if subject.startswith(phrase) and (
+            phrase.endswith(":")
+            or _ENDS.match(subject, len(phrase))
+            or (is_machine and _FROM.match(subject, len(phrase)))
+        ):
+            return True
+    return False
