@@ -10,22 +10,38 @@ import re
 from mailcrm.ingest import kind_words as words
 from mailcrm.ingest.absence import ABSENT, RECEIVED
 
-_ENDS = re.compile(r"\s{0,3}(?:$|[:：,;|(\[)\]–—】」』）-]|re:|vs:|sv:|aw:)", re.IGNORECASE)
+_ENDS = re.compile(r"\s{0,3}(?:$|[:：,;|(\[)\]–—】」』）]|re:|vs:|sv:|aw:)|\s{1,3}-", re.IGNORECASE)
+_UNTIL = re.compile(
+    r"\s{1,3}(?:\d|until |till |from |asti|saakka|tom |t\.o\.m|bis |jusqu|hasta |fino |até |tot |do |до )",
+    re.IGNORECASE,
+)
 _FROM = re.compile(r"\s{1,3}(?:from|von|de|till|to|to:|an)\s", re.IGNORECASE)
 _TAG = re.compile(r"\s{0,3}(?:\[[^\]]{1,60}\]|\([^)]{1,40}\)|#\d{1,12}:?)\s{0,3}")
 _OPENINGS = " [(*【「『（"
+_QUESTION = re.compile(r"[?？]")
 _MOST_PLACES = 5
 _OPENING_WORDS = 700  # letters in which a program says what it is there for
 
 
 def begins_automatic(subject: str, *, is_machine: bool) -> bool:
     """Whether a folded subject begins with a phrase that only programs put there."""
-    return any(_begins(one, words.AUTOMATIC_SUBJECTS, is_machine=is_machine) for one in _variants(subject))
+    others = (_FROM,) if is_machine else ()
+    return any(_begins(one, words.AUTOMATIC_SUBJECTS, others) for one in _variants(subject))
 
 
 def begins_away(subject: str) -> bool:
-    """Whether it begins with a word of absence that a person may write as well."""
-    return any(_begins(one, words.AWAY_SUBJECTS, is_machine=False) for one in _variants(subject))
+    """Whether it begins with a word of absence that a person may write as well: "Poissa:", "Lomalla 15.3. asti:"."""
+    return any(_begins(one, words.AWAY_SUBJECTS, (_UNTIL,)) for one in _variants(subject))
+
+
+def asks_about_it(subject: str, text: str) -> bool:
+    """A person's question about an automatic reply, with nothing else in its subject."""
+    return (
+        ":" not in subject
+        and "：" not in subject
+        and bool(_QUESTION.search(text[:300]))
+        and not speaks_as_an_answer(text)
+    )
 
 
 def announces_subject(subject: str) -> bool:
@@ -36,7 +52,7 @@ def announces_subject(subject: str) -> bool:
 def speaks_of_absence(text: str) -> bool:
     """A statement that somebody is away; who asks something is a person."""
     opening = text[:_OPENING_WORDS].lower()
-    return bool(ABSENT.search(opening)) and not re.search(r"[?？]", opening)
+    return bool(ABSENT.search(opening)) and not _QUESTION.search(opening)
 
 
 def calls_itself_automatic(text: str) -> bool:
@@ -80,14 +96,15 @@ def _untagged(subject: str) -> str:
     return subject
 
 
-def _begins(subject: str, phrases: tuple[str, ...], *, is_machine: bool) -> bool:
+def _begins(subject: str, phrases: tuple[str, ...], others: tuple[re.Pattern[str], ...]) -> bool:
+    """Whether one of the phrases stands in front, with an end behind it or what one of ``others`` allows."""
     if not subject.startswith(phrases):
         return False
     for phrase in phrases:
         if subject.startswith(phrase) and (
             phrase.endswith(":")
             or _ENDS.match(subject, len(phrase))
-            or (is_machine and _FROM.match(subject, len(phrase)))
+            or any(other.match(subject, len(phrase)) for other in others)
         ):
             return True
     return False

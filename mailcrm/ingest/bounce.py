@@ -273,7 +273,13 @@ def _original_id(message: Message, headers: Headers, text: str) -> str:
         if ids:
             return ids[0]
     answered = ids_in(headers.all("in-reply-to"))
-    return next(iter(_id_line(text) or (answered if len(answered) == 1 else ())), "")
+    return next(iter(_id_line(text) or _id_in_files(message) or (answered if len(answered) == 1 else ())), "")
+
+
+def _id_in_files(message: Message) -> tuple[str, ...]:
+    """Of a returned mail that a gateway attached as a text."""
+    files = (part for part in outer_parts(message) if part.get_content_type() == "text/plain" and part.get_filename())
+    return next((ids for part in files if (ids := _id_line(_text_of(part)))), ())
 
 
 def _text_of(part: Message) -> str:

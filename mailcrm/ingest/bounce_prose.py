@@ -123,10 +123,12 @@ def recipients(prose: Prose, headers: Headers, named: tuple[str, ...] = ()) -> t
 
 
 def guessed(prose: Prose, headers: Headers, addressees: list[str]) -> tuple[ReportRecipient, ...]:
-    """Where nothing is sure: the only address there is, else whom the returned mail was for, else the first of several."""
+    """Where nothing is sure: the only address there is, else whom the returned mail was for, else the first of several, else that
+    of the subject."""
     weak = _wanted(_judged(prose, headers), 0)
     returned = addressees or _addressee(prose.below, _own(headers))
-    return _all(weak[:1] if len(weak) == 1 or not returned else returned[:1], prose, headers)
+    found = weak[:1] if len(weak) == 1 or not returned else returned[:1]
+    return _all(found or _addresses_of(headers.first("subject"), _own(headers))[:1], prose, headers)
 
 
 def _all(addresses: Sequence[str], prose: Prose, headers: Headers) -> tuple[ReportRecipient, ...]:

@@ -139,7 +139,7 @@ def _recipient(group: Group) -> ReportRecipient | None:
 
 def _address(value: str) -> str:
     """The address in "rfc822; <carol@x.example>"; "" for X.400, a bare user name, a bare domain."""
-    match = ADDRESS.search(_untyped(value).replace("mailto:", ""))
+    match = ADDRESS.search(_untyped(value).replace("mailto:", "").replace("+2B", "+").replace("+3D", "="))  # RFC 3461 4
     return clean_text(match.group().strip(".'`")) if match else ""
 
 

@@ -148,6 +148,8 @@ def _delivery_report(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verd
 
 # --- machines that answer ---------------------------------------------------------------------------------------------
 
+_SHORTEST_LETTER = 20
+
 
 def _says_automatic(clues: Clues) -> bool:
     """RFC 3834 5: any Auto-Submitted other than "no"."""
@@ -158,12 +160,12 @@ def _says_automatic(clues: Clues) -> bool:
 def _auto_header(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
     headers = clues.headers
     kind = headers.first("auto-submitted").lower()
-    if kind.startswith(("auto-replied", "auto-notified")) or (
-        _says_automatic(clues) and mail.mentioned_ids and not _is_from_list(clues)
-    ):
+    is_answer = _says_automatic(clues) and mail.mentioned_ids and not _is_from_list(clues)
+    if kind.startswith(("auto-replied", "auto-notified")) or (is_answer and not _is_helpdesks_person(mail, clues)):
         return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_SUBMITTED, kind)
-    for name in words.AUTO_HEADERS & headers.by_name.keys():
-        if headers.first(name).lower() not in ("no", "false", "0"):
+    for name in headers.by_name:
+        is_named = name in words.AUTO_HEADERS or (name.startswith("x-") and words.AUTO_NAME.match(name))
+        if is_named and headers.first(name).lower() not in ("no", "false", "0"):
             return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_HEADER, name)
     for name in words.AUTO_VALUES.keys() & headers.by_name.keys():
         if headers.first(name).lower().startswith(words.AUTO_VALUES[name]):
@@ -171,6 +173,22 @@ def _auto_header(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict 
     if _is_exchange_rule(mail, headers):
         return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_HEADER, "x-ms-exchange-inbox-rules-loop")
     return None
+
+
+def _is_helpdesks_person(mail: ParsedMail, clues: Clues) -> bool:
+    """A helpdesk calls what its people write automatic as well: the words tell them apart."""
+    headers = clues.headers
+    is_helpdesks = not words.HELPDESKS.isdisjoint(headers.by_name) or headers.first("x-mailer").lower().startswith(
+        words.HELPDESK_MAILERS
+    )
+    if not (is_helpdesks and mail.mentioned_ids) or len(mail.new_text.strip()) < _SHORTEST_LETTER:
+        return False
+    text = f"{mail.base_subject}\n{mail.new_text}"
+    return not (
+        automatic.speaks_as_an_answer(text)
+        or automatic.calls_itself_automatic(text)
+        or words.TICKET_NEWS.search(text.lower())
+    )
 
 
 def _is_exchange_rule(mail: ParsedMail, headers: Headers) -> bool:
@@ -190,7 +208,9 @@ def _auto_subject(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict
     if mail.subject.startswith("AUTO:") or (is_machine and mail.subject[:5].lower() == "auto:"):  # Lotus Notes; Sieve
         return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
     for subject in subjects:
-        if automatic.begins_automatic(subject, is_machine=is_machine) or (is_machine and _names_absence(subject)):
+        begins = automatic.begins_automatic(subject, is_machine=is_machine)
+        is_question = begins and not is_machine and automatic.asks_about_it(subject, mail.new_text)
+        if (begins and not is_question) or (is_machine and _names_absence(subject)):
             return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
     if _announces_absence(mail, subjects[0]):
         return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
@@ -224,12 +244,17 @@ def _answer_from_nobody(mail: ParsedMail, clues: Clues, envelope: Envelope) -> V
 def _automatic_absence(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
     """A machine's mail in a person's name that speaks of being away, although it names no mail that it answers."""
     local = mail.from_.local.lower() if mail.from_ else ""
-    is_machine = _says_automatic(clues) or _has_null_path(clues, envelope)
+    is_machine = _says_automatic(clues) or _has_null_path(clues, envelope) or _is_quiet(mail, clues)
     is_person = not local.startswith(words.NOREPLY) and local not in words.SYSTEM and not _is_from_list(clues)
     if is_machine and is_person and ABSENT.search(mail.new_text[:500].lower()):
-        reason = Reason.AUTO_SUBMITTED if _says_automatic(clues) else Reason.NULL_REVERSE_PATH
-        return Verdict(MailKind.AUTO_REPLY, reason)
+        return Verdict(MailKind.AUTO_REPLY, _machine_reason(clues, envelope))
     return None
+
+
+def _machine_reason(clues: Clues, envelope: Envelope) -> Reason:
+    if _says_automatic(clues):
+        return Reason.AUTO_SUBMITTED
+    return Reason.NULL_REVERSE_PATH if _has_null_path(clues, envelope) else Reason.AUTO_REPLY_HEADER
 
 
 def _automatic_words(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
@@ -328,7 +353,7 @@ def _system_notice(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdic
     has_person = any(
         address.address.lower() != (mail.from_.address.lower() if mail.from_ else "") for address in mail.reply_to
     )
-    if has_person:
+    if has_person or _is_helpdesks_person(mail, clues):
         return None
     if _says_automatic(clues):
         return Verdict(MailKind.SYSTEM, Reason.AUTO_SUBMITTED, clues.headers.first("auto-submitted")[:80])

@@ -293,7 +293,8 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
             (
                 "user unknown", "unknown user", "no such user", "user not known", "unknown recipient",
                 "recipient unknown", "no such recipient", "no such mailbox", "mailbox not found", "address not found",
-                "user not found", "recipient not found", "no mailbox here", "not listed in", "doesn't have a",
+                "user not found", "recipient not found", "mailbox name not found",
+                "was not found in", "wasn't found", "couldn't be found", "no mailbox here", "not listed in", "doesn't have a",
                 "doesn't have an", "invalid recipient", "no mailbox by that name", "unrouteable address",
                 "unknown address", "user doesn't exist", "user does not exist", "account does not exist",
                 "recipnotfound", "osoitetta ei löydy", "osoitetta ei löytynyt", "tuntematon vastaanottaja",
