@@ -266,6 +266,7 @@ class ParsedMail:
     checked: AuthResults | None = (
         None  # by ourselves, or as believed when it came; never from the mail: ``auth`` is then nobody's
     )
+    signatures: tuple[Attachment, ...] = ()  # of a mail signed with S/MIME or PGP; no files that somebody sent
 
     @property
     def mentioned_ids(self) -> tuple[str, ...]:

@@ -34,7 +34,10 @@ def _seen(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
         "language": mail.language,
         "new_text": mail.new_text,
         "own_text": "\n".join(part.text for part in mail.segments if part.kind is SegmentKind.NEW).strip(),
+        "to": [address.address for address in mail.to],
         "attachments": [attachment.filename for attachment in mail.attachments],
+        "inline": [attachment.is_inline for attachment in mail.attachments],
+        "signatures": [signature.filename for signature in mail.signatures],
         "forwarded": [
             {"address": level.from_.address, "name": level.from_.name, "subject": level.subject}
             for level in mail.forwarded

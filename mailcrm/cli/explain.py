@@ -172,6 +172,9 @@ def _reading(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
             {"filename": a.filename, "content_type": a.content_type, "size": a.size, "inline": a.is_inline}
             for a in mail.attachments
         ],
+        "signatures": [
+            {"filename": a.filename, "content_type": a.content_type, "size": a.size} for a in mail.signatures
+        ],
         "bounce": _bounce(verdict),
         "auto_reply": _auto_reply(verdict.auto_reply),
         "calendar": _calendar(verdict.meeting) if verdict.meeting else None,

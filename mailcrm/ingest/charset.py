@@ -78,11 +78,14 @@ def _with_letters(data: bytes, codec: str, text: str) -> str:
     return text
 
 
+_MOST_ESCAPES = 5_000
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\([DO]|\([BJI])")
 
 
 def _by_escapes(data: bytes) -> str:
     """ISO-2022-JP as Windows writes it, with letters that the standard does not have: each run by its escape."""
+    if data.count(b"\x1b") > _MOST_ESCAPES:
+        return data.decode("iso2022_jp_ext", "replace")
     out: list[str] = []
     place, kind = 0, b"(B"
     for match in _ESCAPE.finditer(data):

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import getaddresses
+from functools import lru_cache
 
 from mailcrm.address import address_key
 from mailcrm.ingest.charset import clean_text, decode
+from mailcrm.ingest.unseen import marked, seen
 from mailcrm.mail import Address
 
 _LONGEST_VALUE = 50_000
@@ -44,17 +46,11 @@ class Headers:
         return name in self.by_name
 
 
-# Marks that turn the direction of writing, and letters of no width: "gpj.exe" shown as "exe.jpg", two names that look the same.
-UNSEEN = dict.fromkeys(
-    map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u200b\u2060\ufeff\u00ad")
-)
-
-
 def headers_of(message: Message) -> Headers:
     """The header fields of a compat32 message; raw 8-bit letters in the character set of the mail, if they are not UTF-8."""
     written = [(name.lower(), str(value)) for name, value in message.raw_items()]
     if all(value.isascii() for _, value in written):
-        fields = tuple(written)
+        fields = tuple(_of_utf7(written) if any(map(_says_utf7, written)) else written)
     else:
         hint = _charset_of(message)
         fields = tuple((name, value if value.isascii() else unescape(value, hint)) for name, value in written)
@@ -64,18 +60,36 @@ def headers_of(message: Message) -> Headers:
     return Headers(fields, by_name)
 
 
+def _says_utf7(field: tuple[str, str]) -> bool:
+    return field[0] == "content-type" and "utf-7" in field[1].lower()
+
+
+def _of_utf7(written: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Old Netscape wrote the names and the subject of a mail in UTF-7 as its text, without saying so."""
+    return [
+        (name, value.encode().decode("utf-7", "replace") if name in ("from", "to", "cc", "subject") else value)
+        for name, value in written
+    ]
+
+
 def _charset_of(message: Message) -> str:
     """What the mail or its first text says of its character set."""
     part = message
     for _ in range(4):
         written = next((str(value) for name, value in part.raw_items() if name.lower() == "content-type"), "")
-        if match := _CHARSET.search(written):
-            return match.group(1)
+        if charset := charset_in(written):
+            return charset
         payload = part.get_payload() if part.is_multipart() else None  # text it would decode, and stop at a NUL
         if not (isinstance(payload, list) and payload and isinstance(payload[0], Message)):
             break
         part = payload[0]
     return ""
+
+
+def charset_in(content_type: str) -> str:
+    """What a Content-Type field says of it, however it is written; "" if nothing."""
+    match = _CHARSET.search(content_type[:_LONGEST_VALUE])
+    return match.group(1) if match else ""
 
 
 _CHARSET = re.compile(r"charset\s{0,3}=\s{0,3}[\"']?([\w.:-]{2,40})", re.IGNORECASE)
@@ -86,6 +100,7 @@ def headers_written(message: Message) -> tuple[tuple[str, str], ...]:
     return tuple((name, header_text(str(value))) for name, value in message.raw_items())
 
 
+@lru_cache(maxsize=32)  # the same few fields are asked for again and again
 def header_text(value: str) -> str:
     """A field's value as a person reads it: decoded, white space collapsed, clean."""
     if "\x1b$" in value and value.isascii():  # ISO-2022-JP without any encoding
@@ -145,7 +160,7 @@ def ids_in(values: Iterable[str]) -> tuple[str, ...]:
 
 def addresses_in(values: Iterable[str]) -> tuple[Address, ...]:
     """The mailboxes of address fields as written; entries without an @ are dropped."""
-    joined = [unescape(value).replace("\n", " ").replace("\r", " ") for value in values]
+    joined = [_ROUTED.sub("<", unescape(value).replace("\n", " ").replace("\r", " ")) for value in values]
     if len(joined) == 1 and (one := one_box(joined[0])):
         return one
     try:
@@ -153,9 +168,17 @@ def addresses_in(values: Iterable[str]) -> tuple[Address, ...]:
     except (RecursionError, ValueError, IndexError, TypeError, AttributeError):
         pairs = []
     found = as_addresses(_with_commas(pairs))
-    if found or not any("@" in value for value in joined):
+    if found:
         return found
+    if any("=?" in value for value in joined):  # the whole field in one encoded word, brackets and all
+        joined = [header_text(value) for value in joined]
+        if len(joined) == 1 and (one := one_box(joined[0])):
+            return one
     return as_addresses([("", word) for value in joined for word in _BARE_ADDRESS.findall(value)])
+
+
+_ROUTED = re.compile(r"<@[^:<>]{1,500}:(?=[^<>]{1,500}>)")
+_ROUTE = re.compile(r"@[^:<>]{1,500}:")  # RFC 5322 4.4: by which hosts it once went
 
 
 def one_box(value: str) -> tuple[Address, ...]:
@@ -164,12 +187,14 @@ def one_box(value: str) -> tuple[Address, ...]:
     Commas and colons in a bare name, "<<…>>", "<mailto:…>", an address as its own name, a bracket that is not closed.
     """
     head, bracket, tail = value.partition("<")
-    address = tail.strip("<> \t")
+    address = _ROUTE.sub("", tail.strip("<>,; \t"))
     if address[:7].lower() == "mailto:":
         address = address[7:]
     if not bracket or len(value) > 1_000 or address.count("@") != 1 or not _NEVER_BARE.isdisjoint(address):
         return ()
-    name = head.strip()
+    name = head.strip(" \t,;")
+    if name[:1] == '"' and name.count('"') == 1:  # never closed
+        name = name[1:]
     is_quoted = len(name) > 1 and name[0] == name[-1] == '"'
     bare = name[1:-1] if is_quoted else name
     is_list = not is_quoted and ("," in bare or ":" in bare or ";" in bare) and ("@" in bare or ":" in bare)
@@ -204,16 +229,20 @@ def as_addresses(pairs: Iterable[tuple[str, str]]) -> tuple[Address, ...]:
 
 
 def _bare(address: str) -> str:
-    text = header_text(address).strip("<>'\" ")
-    if text.lower().startswith("mailto:"):
-        text = text[7:]
+    text = header_text(address).strip("<> ")
+    if not _QUOTED_LOCAL.match(text):
+        text = text.strip("<>'\" ")
+    text = marked(text[7:] if text[:7].lower() == "mailto:" else text[5:] if text[:5].lower() == "smtp:" else text)
     local, at, domain = text.rpartition("@")
     return text if at and local and domain and " " not in domain and address_key(text) else ""
 
 
+_QUOTED_LOCAL = re.compile(r'"[^"]{1,128}"@')
+
+
 def _display_name(name: str) -> str:
     """What is shown of a name: nothing that turns it around or cannot be seen."""
-    text = " ".join(header_text(name).translate(UNSEEN).split())
+    text = " ".join(seen(header_text(name)).split())
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1].strip()
     return text[:400]

@@ -13,32 +13,33 @@ a limit is kept as an attachment, never dropped.
 import re
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from email.message import Message
-from email.utils import parsedate_to_datetime
 
 import mailparser
 
 from mailcrm.ingest import body, bounce
 from mailcrm.ingest.auth import auth_results
 from mailcrm.ingest.classify import Clues
+from mailcrm.ingest.dates import date_of
 from mailcrm.ingest.forward import forwarded, is_carried, is_unknown_prefix, names_forward, with_inner
 from mailcrm.ingest.headers import Headers, addresses_in, as_addresses, headers_of, ids_in, one_box, unescape
 from mailcrm.ingest.html import sanitise
 from mailcrm.ingest.keys import content_key, text_key
 from mailcrm.ingest.language import language_of
-from mailcrm.ingest.months import month_of
 from mailcrm.ingest.parts import (
     attached_mails,
     attachments_of,
     bodies_of,
     calendar_in,
     encryption_of,
+    signatures_of,
     text_and_html,
 )
 from mailcrm.ingest.rewritten import written_by
 from mailcrm.ingest.stubs import has_stub
 from mailcrm.ingest.tree import Leaf, guarded_tree, leaves_of, split_head
+from mailcrm.ingest.unseen import seen
 from mailcrm.mail import Address, Envelope, ParsedMail, Report
 from mailcrm.subject import base_subject, is_forward_subject
 
@@ -82,7 +83,7 @@ def _read(
     headers = headers_of(message)
     leaves = leaves_of(message, defects)
     report_message = message if _may_report(headers, leaves) else None
-    subject = headers.first("subject")
+    subject = seen(headers.first("subject"))
     bare_subject, has_prefix = base_subject(subject)
     writers = addresses_in(headers.by_name.get("from", ())[:1])
     in_reply_to = ids_in(headers.all("in-reply-to"))[:_MOST_REFERENCES]
@@ -146,6 +147,7 @@ def _read(
         size=len(raw),
         defects=tuple(defects),
         written_by=written_by(headers, fields.from_, fields.reply_to),
+        signatures=signatures_of(bodies),
     )
     return mail, Clues(
         headers=headers,
@@ -183,8 +185,8 @@ def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: lis
     def boxes(name: str) -> tuple[Address, ...]:
         if name in alone:
             return alone[name]
-        written = headers.by_name.get(name, ())[:1]
-        is_plain = bool(written) and written[0].isascii()
+        written = _written(headers, name)
+        is_plain = len(written) == 1 and written[0].isascii()
         found = as_addresses(getattr(parser, name.replace("-", "_"))) if parser and is_plain else ()
         read_here = addresses_in(written)
         return found if len(found) > len(read_here) else read_here
@@ -198,7 +200,7 @@ def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: lis
         reply_to=boxes("reply-to"),
         to=boxes("to"),
         cc=boxes("cc"),
-        date=_date(parser.date if parser else None, headers.first("date")),
+        date=date_of(parser.date if parser else None, headers.first("date")),
     )
 
 
@@ -207,8 +209,14 @@ _BOXES = ("from", "to", "cc", "reply-to")
 
 def _alone(headers: Headers, name: str) -> tuple[Address, ...]:
     """The one mailbox of a field, which needs no parser. From is shown to mail-parser all the same, for its defects."""
-    written = headers.by_name.get(name, ())[:1]
-    return one_box(unescape(written[0]).replace("\n", " ").replace("\r", " ")) if written else ()
+    written = _written(headers, name)
+    return one_box(unescape(written[0]).replace("\n", " ").replace("\r", " ")) if len(written) == 1 else ()
+
+
+def _written(headers: Headers, name: str) -> tuple[str, ...]:
+    """A mail has one writer, the first; who else got it stands in every To and Cc."""
+    found = headers.by_name.get(name, ())
+    return found if name in ("to", "cc") else found[:1]
 
 
 _SHOWN = frozenset(
@@ -227,35 +235,6 @@ def _shown(message: Message, headers: Headers, known: Set[str]) -> Message:
     shown.defects = message.defects
     shown.preamble, shown.epilogue = message.preamble, message.epilogue
     return shown
-
-
-def _date(found: object, written: str) -> datetime | None:
-    """mail-parser's dates are UTC without saying so."""
-    if isinstance(found, datetime):
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    for reader in (parsedate_to_datetime, datetime.fromisoformat, _loose_date):
-        try:
-            date = reader(written.strip())
-            return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-    return None
-
-
-_LOOSE = re.compile(
-    r"(\d{1,2})\.?\s{1,3}([^\W\d_]{3,14})\.?\s{1,3}(\d{4})[,\s]{1,3}(?:klo\s{1,2}|kl\.?\s{1,2})?(\d{1,2})[.:](\d{2})(?:[.:](\d{2}))?(?:\s{1,3}([+-])(\d{2})(\d{2}))?"
-)
-
-
-def _loose_date(written: str) -> datetime:
-    """A date as a program in another language wrote it: "ti, 5 maalis 2024 10.11.12 +0200"."""
-    match = _LOOSE.search(written[:200])
-    if match is None:
-        raise ValueError(written[:200])
-    day, name, year, hour, minute, second, sign, hours, minutes = match.groups()
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
-    local = datetime(int(year), month_of(name), int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC)
-    return local - offset
 
 
 def _note_missing(

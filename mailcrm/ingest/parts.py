@@ -6,13 +6,15 @@ import re
 from dataclasses import dataclass, field
 from email.message import Message
 from mimetypes import guess_extension, guess_type
+from urllib.parse import quote
 
 from mailcrm.ingest.charset import clean_text, decode
-from mailcrm.ingest.headers import UNSEEN, addresses_in, header_text, headers_of
+from mailcrm.ingest.headers import addresses_in, charset_in, header_text, headers_of
 from mailcrm.ingest.html import LARGEST, html_to_text
 from mailcrm.ingest.invitation import meeting_of
 from mailcrm.ingest.tnef import TnefFile, is_tnef, read_tnef
 from mailcrm.ingest.tree import Leaf, guarded_tree, leaves_of, note
+from mailcrm.ingest.unseen import seen
 from mailcrm.ingest.uuencode import uudecoded
 from mailcrm.mail import Attachment, Forwarded, Meeting
 
@@ -22,19 +24,21 @@ class Bodies:
     text: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
     attached: list[Leaf] = field(default_factory=list)
+    signatures: list[Leaf] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)  # taken out of a text
 
 
 def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
     found = Bodies()
-    has_other_text = any(_is_body(leaf) for leaf in leaves)
+    named_body = _named_body(leaves)
     alternative_texts = 0
     room = {False: _MOST_TEXT, True: _MOST_TEXT}  # of text, of HTML
     for leaf in leaves:
-        is_lone_text = not has_other_text and leaf.content_type in ("text/plain", "text/html") and len(leaves) == 1
-        if not (_is_body(leaf) or is_lone_text):
-            found.attached.append(leaf)
+        if not _is_body(leaf) and leaf is not named_body:
+            (found.signatures if leaf.is_signature else found.attached).append(leaf)
             continue
+        if leaf is named_body and _is_attached(leaf):
+            found.attached.append(leaf)
         data, files = uudecoded(leaf.data) if leaf.content_type == "text/plain" else (leaf.data, [])
         found.files += [_file(_label(name), "application/octet-stream", content, "", False) for name, content in files]
         shown = _shown(data, room[leaf.content_type == "text/html"], is_html=leaf.content_type == "text/html")
@@ -53,6 +57,13 @@ def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
     if not found.text and not found.html:
         _read_winmail(found)
     return found
+
+
+def _named_body(leaves: list[Leaf]) -> Leaf | None:
+    """A text that has a file's name and is the body all the same: the first part, where no other is (RFC 8621 4.1.4)."""
+    if not leaves or leaves[0].content_type not in ("text/plain", "text/html") or any(map(_is_body, leaves)):
+        return None
+    return leaves[0] if len(leaves) == 1 or not _is_attached(leaves[0]) else None
 
 
 _MOST_TEXT = 1 << 20  # bytes that are shown; the whole of a longer text is a file beside it
@@ -86,7 +97,7 @@ def _read_winmail(found: Bodies) -> None:
 
 def _label(name: bytes) -> str:
     """A file's name that stood in a text: without path, without what cannot be seen."""
-    text = clean_text(decode(name, "")[0]).replace("\\", "/").rpartition("/")[2].translate(UNSEEN)
+    text = seen(clean_text(decode(name, "")[0]).replace("\\", "/").rpartition("/")[2])
     return " ".join(text.split()).strip(". ")[:200] or "file"
 
 
@@ -100,8 +111,11 @@ def _is_body(leaf: Leaf) -> bool:
     """A text the reader is meant to see in the mail, not a file beside it."""
     if leaf.content_type not in _BODY_TYPES:
         return False
-    disposition = str(leaf.part.get("content-disposition", "")).strip().lower()
-    return not disposition.startswith("attachment") and not leaf.filename
+    return not _is_attached(leaf) and not leaf.filename
+
+
+def _is_attached(leaf: Leaf) -> bool:
+    return str(leaf.part.get("content-disposition", "")).strip().lower().startswith("attachment")
 
 
 def _text_of(leaf: Leaf, data: bytes, defects: list[str]) -> str:
@@ -110,10 +124,25 @@ def _text_of(leaf: Leaf, data: bytes, defects: list[str]) -> str:
         declared = str(leaf.part.get_param("charset", "") or "")
     except Exception:  # noqa: BLE001 - RFC 2231 parameters break the standard library in many ways
         note(defects, "broken content-type field")
+    declared = declared or charset_in(str(leaf.part.get("content-type", "")))
+    if leaf.content_type == "text/enriched":
+        data = _without_enrichment(data)
     text, is_right = decode(data, declared, is_html=leaf.content_type == "text/html")
     if declared and not is_right:
         note(defects, "wrong character set")
-    return clean_text(text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = clean_text(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _SPLIT_WORD.sub("", text) if "yes" in _parameter(leaf, "delsp").lower() else text
+
+
+# RFC 3676 4.1: a space that is no part of the words stands at the end of a line that goes on. Where it is the only one, the line
+# was broken inside a word, or in a script without spaces.
+_SPLIT_WORD = re.compile(r"(?<=[^\s>]) \n(?![\s>])")
+_COMMAND = re.compile(rb"<(/?)([A-Za-z0-9-]{1,60})>|(<<)")
+
+
+def _without_enrichment(data: bytes) -> bytes:
+    """RFC 1896: words between angle brackets are commands, "<<" is "<"."""
+    return _COMMAND.sub(lambda command: b"<" if command[3] else b"", data)
 
 
 def text_and_html(bodies: Bodies) -> tuple[str, str]:
@@ -125,7 +154,8 @@ def text_and_html(bodies: Bodies) -> tuple[str, str]:
 
 
 _ENDINGS = {
-    "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "image/png": ".png", "image/jpeg": ".jpg",
+    "text/plain": ".txt", "text/html": ".html", "text/x-amp-html": ".html", "text/watch-html": ".html",
+    "text/calendar": ".ics", "image/png": ".png", "image/jpeg": ".jpg",
     "image/gif": ".gif",
     "application/pdf": ".pdf", "message/delivery-status": ".txt", "text/rfc822-headers": ".txt",
     "application/ms-tnef": ".dat",
@@ -147,6 +177,11 @@ def attachments_of(bodies: Bodies, html: str, *unread: bytes) -> tuple[Attachmen
     return tuple(found)
 
 
+def signatures_of(bodies: Bodies) -> tuple[Attachment, ...]:
+    """Those of a signed mail: kept, but no files that somebody sent; without the mail as it came they prove nothing."""
+    return tuple(_attachment(leaf, place, "") for place, leaf in enumerate(bodies.signatures, 1))
+
+
 def _unpacked(file: TnefFile, number: int) -> Attachment:
     name = _label(file.name.encode()) if file.name.strip() else f"winmail-{number}.bin"
     content_type = guess_type(name)[0] or "application/octet-stream"
@@ -161,15 +196,19 @@ _NAMES = {
 }  # fmt: skip
 
 
+_LONGEST_ID = 500
+
+
 def _attachment(leaf: Leaf, place: int, html: str) -> Attachment:
     name = leaf.filename
     if not name and leaf.is_attached_mail:
         name = _mail_name(leaf)
     if not name:
         name = _NAMES.get(leaf.content_type) or f"part-{place}{_ending(leaf.content_type)}"
-    content_id = header_text(str(leaf.part.get("content-id", ""))).strip("<> ")
+    content_id = header_text(str(leaf.part.get("content-id", ""))).strip("<> ")[:_LONGEST_ID]
     disposition = str(leaf.part.get("content-disposition", "")).strip().lower()
-    is_inline = bool(content_id) and (f"cid:{content_id}" in html or disposition.startswith("inline"))
+    is_shown = f"cid:{content_id}" in html or f"cid:{quote(content_id)}" in html
+    is_inline = bool(content_id) and (is_shown or disposition.startswith("inline"))
     return _file(name, leaf.content_type, leaf.data, content_id, is_inline)
 
 
@@ -192,7 +231,7 @@ def _mail_name(leaf: Leaf) -> str:
     payload = leaf.part.get_payload()
     inner = payload[0] if isinstance(payload, list) and payload else None
     subject = headers_of(inner).first("subject") if isinstance(inner, Message) else ""
-    safe = "".join(" " if char in '/\\:*?"<>|' else char for char in subject.translate(UNSEEN))
+    safe = "".join(" " if char in '/\\:*?"<>|' else char for char in seen(subject))
     return (" ".join(safe.split()).strip(". ")[:120] or "message") + ".eml"
 
 

@@ -104,7 +104,17 @@ def _from_base64(written: bytes, *, is_text: bool) -> bytes:
 
 
 def _decode_base64(coded: bytes) -> bytes | None:
-    """To the padding, if any; a letter too many is left out, missing padding is added."""
+    """To the padding, if any; a letter too many is left out, missing padding is added. Codes one behind the other are read each."""
+    pieces = _PADDED.findall(coded)
+    if len(pieces) > 1 and all(len(piece) % 4 == 0 for piece in pieces[:-1]):
+        return b"".join(_decode_piece(piece) or b"" for piece in pieces)
+    return _decode_piece(coded)
+
+
+_PADDED = re.compile(rb"[^=]+(?:=+|\Z)")
+
+
+def _decode_piece(coded: bytes) -> bytes | None:
     end = coded.find(b"=")
     coded = coded[:end] if end >= 0 and end * 2 > len(coded) else coded.replace(b"=", b"")
     coded = coded[: len(coded) - (len(coded) % 4 == 1)]

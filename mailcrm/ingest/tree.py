@@ -15,10 +15,11 @@ from functools import partial
 from urllib.parse import unquote_to_bytes
 
 from mailcrm.ingest.charset import decode
-from mailcrm.ingest.headers import UNSEEN, header_text, unescape
+from mailcrm.ingest.headers import header_text, unescape
 from mailcrm.ingest.mend import mended
 from mailcrm.ingest.stubs import Part, Stubs, stubs_of
 from mailcrm.ingest.transfer import ENCODED, decoded, decoded_blocks
+from mailcrm.ingest.unseen import seen
 
 _MOST_HEADER_LINES = 1_000
 _MOST_PARTS = 1_000
@@ -42,6 +43,7 @@ class Leaf:
     data: bytes
     is_alternative: bool
     is_attached_mail: bool = False
+    is_signature: bool = False
     filename: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,12 +128,13 @@ def split_head(raw: bytes) -> tuple[bytes, bytes]:
 def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
     """Leaf parts in order, each decoded once; an attached mail is one leaf."""
     found: list[Leaf] = []
+    signatures: set[int] = set()
     todo: list[tuple[Message, int, bool]] = [(message, 0, False)]
     while todo:
         part, depth, is_alternative = todo.pop()
         _cut_parameters(part)
         payload = part.get_payload()
-        content_type = part.get_content_type()
+        content_type = part.get_content_type().partition(" ")[0]  # "text/plain charset=…", where a semicolon is missing
         if len(found) >= _MOST_PARTS or depth > _DEEPEST:
             note(defects, "too many parts" if depth <= _DEEPEST else "nested too deep")
             found.append(Leaf(part, "application/octet-stream", bytes_of(part), False))
@@ -139,6 +142,8 @@ def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
                 break
         elif isinstance(payload, list) and content_type.startswith("multipart/"):
             inside = is_alternative or content_type == "multipart/alternative"
+            if content_type == "multipart/signed":
+                signatures.update(map(id, payload[1:]))
             todo += [(inner, depth + 1, inside) for inner in reversed(payload) if isinstance(inner, Message)]
         elif isinstance(payload, list):
             found.append(_attached_leaf(part, content_type, payload))
@@ -146,7 +151,8 @@ def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
             note(defects, "broken boundary")
             todo += [(inner, depth + 1, is_alternative) for inner in reversed(pieces)]
         else:
-            found.append(Leaf(part, content_type, _decoded(part), is_alternative))
+            is_signature = id(part) in signatures and content_type.endswith("-signature")
+            found.append(Leaf(part, content_type, _decoded(part), is_alternative, is_signature=is_signature))
     return found
 
 
@@ -261,15 +267,28 @@ def filename_of(part: Message) -> str:
         str(value) for field, value in part.raw_items() if field.lower() in ("content-disposition", "content-type")
     ]
     if not any("name" in value.lower() for value in written):
-        return ""
+        return _label(_location(part))
     name = _name_by_hand(written)
     if not name:
         try:
             name = str(part.get_filename() or "")
         except Exception:  # noqa: BLE001 - RFC 2231 parameters break the standard library in many ways
             name = ""
+    return _label(name)
+
+
+def _label(name: str) -> str:
     name = header_text(name).replace("\\", "/").rpartition("/")[2]
-    return " ".join(name.translate(UNSEEN).split()).strip(". ")[:_LONGEST_NAME]
+    return " ".join(seen(name).split()).strip(". ")[:_LONGEST_NAME]
+
+
+_SIMPLE_LOCATION = re.compile(r"[\w./:%+ -]{1,300}\.[A-Za-z0-9]{1,5}")
+
+
+def _location(part: Message) -> str:
+    """The file that a picture of a page came from; the page itself keeps no name."""
+    written = str(part.get("content-location", "")).strip()
+    return written if part.get_content_maintype() != "text" and _SIMPLE_LOCATION.fullmatch(written) else ""
 
 
 _RAW_NAME = re.compile(r'\b(?:file)?name\s{0,3}=\s{0,3}(?:"([^"]{1,400})"|([^\s";]{1,400}))', re.IGNORECASE)
