@@ -16,6 +16,7 @@ _LONGEST_LINE = 2_000
 _MOST_COLONS = 24
 _MOST_LINES = 24  # a block with long recipient lists, wrapped
 _MOST_CONTINUED = 6
+_LONGEST_FOREIGN_LABEL = 16
 _WROTE_ENDS = tuple(f" {word}" for word in WROTE)
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
@@ -86,7 +87,7 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
     known = {"from", "date", "to", "cc", "subject"} & fields.keys()
     if "from" not in known or len(known) < (2 if is_below_separator else 3):
         return None if not _is_short_block(fields, known) else Block(fields, end)
-    if not is_below_separator and not _is_written_by_program(fields):
+    if not is_below_separator and not _is_written_by_program(fields, first):
         return None  # "From: Bristol, To: Helsinki, Date: Monday" is an order
     return Block(fields, end)
 
@@ -94,7 +95,7 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
 def is_block_below_rule(lines: list[str], start: int) -> bool:
     """Whether a block begins there. A rule says less than a separator's words do: people rule off lists of their own."""
     block = read_block(lines, start, is_below_separator=True)
-    return block is not None and _is_written_by_program(block.fields)
+    return block is not None and _is_written_by_program(block.fields, label_of(lines[start]) or "from")
 
 
 def _without_colons(lines: list[str], start: int) -> Block | None:
@@ -110,11 +111,14 @@ def _without_colons(lines: list[str], start: int) -> Block | None:
     return Block(fields, start + len(fields)) if len(fields) >= 3 else None
 
 
-def _is_written_by_program(fields: dict[str, str]) -> bool:
-    """With an address or a clock: programs print one or the other, people's own forms seldom do."""
-    if "@" in fields.get("from", "") + fields.get("to", "") or _CLOCK.search(fields.get("date", "")):
+def _is_written_by_program(fields: dict[str, str], first: str) -> bool:
+    """With an address, or From first and a clock: programs print one or the other, people's own forms seldom do."""
+    if "@" in fields.get("from", "") + fields.get("to", ""):
         return True
-    return "subject" in fields and _HOUR.search(fields.get("date", "")) is not None
+    date = fields.get("date", "")
+    if "subject" in fields:
+        return first == "from" and _HOUR.search(date) is not None
+    return _CLOCK.search(date) is not None
 
 
 def _is_short_block(fields: dict[str, str], known: set[str]) -> bool:
@@ -181,6 +185,8 @@ def _continues(lines: list[str], index: int, last: str) -> bool:
     """A wrapped value: recipients go on, a line begins with white space as in a mail, or another label follows soon."""
     if last in ("to", "cc", "bcc", "from") and ("@" in lines[index] or bare(lines[index]).endswith((";", ","))):
         return True
+    if last in ("from", "date") and 0 < bare(lines[index]).find(":") <= _LONGEST_FOREIGN_LABEL:
+        return False  # a person's own list goes on with a label that no program writes
     if lines[index][:1] in (" ", "\t") and lines[index - 1][:1] not in (" ", "\t"):
         return True
     return any(label_of(line) for line in lines[index + 1 : index + 3])

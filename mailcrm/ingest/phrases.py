@@ -101,7 +101,12 @@ OPENERS = tuple(
         "montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|lun|mar|mer|jeu|ven|sam|dim|mié|jue|vie|sáb|dom|"
         "seg|ter|qua|qui|"
         "sex|pon|wt|śr|czw|pt|sob|niedz|út|čt|pá|so|ne|po |st |e |r |k |pn|вт|ср|чт|пт|сб|вс|пн|في|בתאריך|‫|2|1|3|0|"
-        "4|5|6|7|8|9|<|\"|'"
+        "4|5|6|7|8|9|<|\"|'|"
+        "maanantai |tiistai |keskiviikko |torstai |perjantai |lauantai |sunnuntai |maandag |dinsdag |woensdag |"
+        "donderdag |vrijdag |zaterdag |zondag |gio|poniedziałek|wtorek|środa|czwartek|piątek|sobota|niedziela|"
+        "pondělí|úterý|středa|čtvrtek|pátek|neděle|hétfő|kedd|szerda|csütörtök|péntek|szombat|vasárnap|joi|"
+        "vineri|sâmbătă|duminică|esmaspäev|teisipäev|kolmapäev|neljapäev|reede|laupäev|pühapäev|понедельник|"
+        "вторник|среда|четверг|пятница|суббота|воскресенье"
     ).split("|")
 )
 

@@ -4,6 +4,9 @@ Answers with a kind for each line; ``body`` makes passages of them. What a line 
 when), ``headerblock`` (the head of another mail), ``notices`` and ``signature``.
 """
 
+import re
+from collections import Counter
+
 from mailcrm.ingest.attribution import (
     MOST_WRAPPED,
     attribution_end,
@@ -27,13 +30,27 @@ _LONGEST_CITATION = 3  # lines that a person marks by hand
 _RULES = "-_=~—–―─#* |\t\xa0\u200b\u200e\u200f\u202a\u202b\ufeff"  # what a separator may end in
 _MARKS = (":", "：", "@", "---", "(")
 
+_INITIALS = re.compile(r"[ \t]{0,2}([A-ZÅÄÖА-Я]{2,3})>(?=[ >])")
+
 NEW, QUOTE, SIGNATURE = SegmentKind.NEW, SegmentKind.QUOTE, SegmentKind.SIGNATURE
 FOOTER, FORWARDED = SegmentKind.FOOTER, SegmentKind.FORWARDED
 
 
 def kinds_of(lines: list[str], *, is_forward: bool) -> list[SegmentKind]:
     """The kind of each line."""
+    if sum(">" in line[2:6] for line in lines) > 1:
+        lines = _without_initials(lines)
     return _Scan(lines, is_forward).kinds()
+
+
+def _without_initials(lines: list[str]) -> list[str]:
+    """The Bat! and older programs mark with the writer's initials: "AS> How many?". More than once, or it is no mark."""
+    found = [_INITIALS.match(line) for line in lines]
+    counts = Counter(match.group(1) for match in found if match)
+    return [
+        line[match.end() - 1 :] if match and counts[match.group(1)] > 1 else line
+        for line, match in zip(lines, found, strict=True)
+    ]
 
 
 class _Scan:
