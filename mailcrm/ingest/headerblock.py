@@ -87,7 +87,7 @@ def read_block(lines: list[str], start: int, *, is_below_separator: bool = False
     known = {"from", "date", "to", "cc", "subject"} & fields.keys()
     if "from" not in known or len(known) < (2 if is_below_separator else 3):
         return None if not _is_short_block(fields, known) else Block(fields, end)
-    if not is_below_separator and not _is_written_by_program(fields, first):
+    if not is_below_separator and (not _is_written_by_program(fields, first) or _goes_on(fields, lines, end)):
         return None  # "From: Bristol, To: Helsinki, Date: Monday" is an order
     return Block(fields, end)
 
@@ -119,6 +119,13 @@ def _is_written_by_program(fields: dict[str, str], first: str) -> bool:
     if "subject" in fields:
         return first == "from" and _HOUR.search(date) is not None
     return _CLOCK.search(date) is not None
+
+
+def _goes_on(fields: dict[str, str], lines: list[str], end: int) -> bool:
+    """A carrier's page says From, Sent and To as well; its list goes on with a label that no program writes."""
+    if "subject" in fields or "@" in fields.get("from", "") + fields.get("to", ""):
+        return False
+    return end < len(lines) and 0 < bare(lines[end]).find(":") <= _LONGEST_FOREIGN_LABEL
 
 
 def _is_short_block(fields: dict[str, str], known: set[str]) -> bool:
@@ -267,6 +274,16 @@ def is_end_mark(line: str) -> bool:
         return False
     core = text.strip("-_=*~—–―─#:： .").casefold()
     return core.startswith(END_WORDS) and _between_dashes(core) == "forwarded"
+
+
+def is_announcement(line: str) -> bool:
+    """Whether a short line with a colon speaks of forwarding."""
+    text = bare(line[:_LONGEST_BETWEEN_DASHES])
+    return (
+        text[-1:] in (":", "：")
+        and text.count(" ") <= 4
+        and any(stem in text.casefold().replace("i̇", "i") for stem in FORWARD_STEMS)
+    )
 
 
 def _between_dashes(folded: str) -> str:

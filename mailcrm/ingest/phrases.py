@@ -29,7 +29,7 @@ _LABELS = {
     "تم الإرسال|תאריך|נשלח|发送时间|发送日期|日期|發送日期|傳送時間|時間|寄件日期|日付|送信日時|送信日|보낸 날짜|"
     "날짜|보낸 시간|ngày|"
     "tanggal|đã gửi|dată|дата отправления|дата отправки|data trimiterii|"
-    "nosūtīts|išsiųsta|poslano|sent date|dagsetning|envoyé à|時刻|"
+    "nosūtīts|išsiųsta|poslano|sent date|dagsetning|envoyé à|時刻|изпратено|datums|"
     "lähetysaika|lähetyspäivä|odesláno dne|posláno|poslané|poslané dňa|data e ora|date et heure|"
     "datum och tid|saatmisaeg|saatmise aeg|αποστολή|ημερομηνία αποστολής|відправлено|дата і час|"
     "дата и время|дата надсилання|poslano dana|datum slanja|أرسلت|أُرسلت|تاريخ|تاريخ الارسال|تم إرسالها|"
@@ -40,21 +40,21 @@ _LABELS = {
     "προς|kime|alıcı|кому|"
     "получатель|إلى|"
     "الى|אל|收件人|收件者|宛先|받는 사람|받는사람|수신|đến|tới|kepada|kam|kam.|kam:|kam adresuota|prima|za|til:|"
-    "pour|an:|"
+    "pour|an:|до|saņēmējs|"
     "saajat|mottagare|modtagere|mottakere|destinataires|destinatarios|destinatari|destinatários|"
     "ontvangers|odbiorca|odbiorcy|příjemce|příjemci|príjemca|destinatar|címzettek|saajad|παραλήπτης|"
     "παραλήπτες|alıcılar|получатели|одержувач|одержувачі|отримувач|primatelj|primatelji|المستلم|"
     "المستلمون|收信人|受信者|받는이|pentru",
     "cc": "cc|kopija|copia a|kopio|kopiot|kopia|kopi|kopie|copie|copie à|copia|cópia|c.c|c.c.|dw|do wiadomości|másolat|"
     "másolatot kap|koopia|κοιν|"
-    "κοινοποίηση|bilgi|копия|копія|نسخة|نسخة إلى|עותק|抄送|副本|참조|cópia para|con copia|с копией|kópia|másolat:|"
+    "κοινοποίηση|bilgi|копия|копія|نسخة|نسخة إلى|עותק|抄送|副本|참조|cópia para|con copia|с копией|kópia|másolat:|копие|kp|"
     "kopie (cc)|kopia (cc)|kopio (cc)|kopi (cc)|copie (cc)|kopie an|kopia till|kopi til|in copia|"
     "copie carbone|másolat (cc)|κοιν.|抄送人|写し|hlb.|koopia (cc)|kopija (cc)|в копии|в копії|نسخة كربونية",
     "bcc": "bcc|piilokopio|hemlig kopia|blindkopie|cci|cco|ccn|udw|скрытая копия|密送|密件副本|숨은 참조",
     "subject": "subject|aihe|otsikko|ämne|rubrik|emne|betreff|betr|objet|sujet|asunto|assunto|oggetto|onderwerp|temat|"
     "předmět|predmet|vec|"
     "subiect|tárgy|teema|θέμα|konu|тема|الموضوع|נושא|naslov|主题|主旨|主題|件名|표제|제목|chủ đề|subjek|perihal|"
-    "efni|tēma|tema|re|"
+    "efni|tēma|tema|re|zadeva|относно|"
     "ärende|concerne|titre|tytuł|věc|subiectul|pealkiri|тема письма|тема листа|عنوان الرسالة|标题|標題|タイトル",
     "reply_to": "reply-to|reply to|vastausosoite|svar till|antwort an|répondre à|responder a|responder para|"
     "rispondi a|antwoord aan|"
@@ -117,7 +117,7 @@ FORWARD_STEMS = tuple(
         "forward|edelleenläh|välitet|välittä|vidarebef|vidaresän|videresen|weitergeleit|doorgest|doorgezon|transfér|"
         "transmis|réexpéd|reenvi|reencaminh|encaminh|inoltr|przekaz|przesłan|přepos|přeposíl|preposl|proslije|továbbít|"
         "redirecț|redirect|înaint|edastat|edasisaa|διαβιβ|προωθ|iletil|yönlendir|пересл|пересыл|переадрес|перенаправ|"
-        "препрат|转发|转寄|轉寄|轉發|転送|전달|إعادة توجيه|معاد توجيه|محول|הועבר"
+        "препрат|persiun|persiųst|pārsūt|posredov|转发|转寄|轉寄|轉發|転送|전달|إعادة توجيه|معاد توجيه|محول|הועבר"
     ).split("|")
 )
 # First words of a line between dashes that says where a forwarded mail ends.

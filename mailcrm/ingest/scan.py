@@ -17,7 +17,15 @@ from mailcrm.ingest.attribution import (
     is_quoted,
     may_end,
 )
-from mailcrm.ingest.headerblock import bare, is_block_below_rule, label_of, notes_block, read_block, separator_of
+from mailcrm.ingest.headerblock import (
+    bare,
+    is_announcement,
+    is_block_below_rule,
+    label_of,
+    notes_block,
+    read_block,
+    separator_of,
+)
 from mailcrm.ingest.notices import banner_end, is_reply_above
 from mailcrm.ingest.phrases import LIST_FOOTERS
 from mailcrm.ingest.signature import LONGEST, delimited, is_delimiter
@@ -92,6 +100,7 @@ class _Scan:
             self._mark(len(self.lines), QUOTE)
         elif (end := self._foreign_block()) > self.at:
             self._own_citations(self.at)
+            self._announced(self._block_kind())
             self._mark(end, self._block_kind())
         elif self._attribution() or self._notes_block():
             pass
@@ -155,6 +164,14 @@ class _Scan:
             )
             return len(self.lines) if has_block else self.at
         return len(self.lines) if label_of(line) and read_block(self.lines, self.at) else self.at
+
+    def _announced(self, kind: SegmentKind) -> None:
+        """Apple Mail's "Begin forwarded message:" in a wording that no list has belongs to the block below it."""
+        above = self.at - 1
+        while above > 0 and not self.lines[above].strip():
+            above -= 1
+        if kind is FORWARDED and above >= max(0, self.at - 3) and is_announcement(self.lines[above]):
+            self.result[above : self.at] = [kind] * (self.at - above)
 
     def _below(self, index: int) -> int:
         index += 1
