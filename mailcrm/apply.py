@@ -9,21 +9,32 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, insert, or_, select, update
 
 from mailcrm.address import address_key
 from mailcrm.crm.absence import after_absence_of, after_own_mail, away_by_auto_reply
-from mailcrm.crm.chatter import NewMessage, add_event, add_mentions, add_message
-from mailcrm.crm.first_contact import ensure_person
-from mailcrm.crm.leads import NewLead, after_mail_in, after_mail_out, assign, create_lead, plan, restore, set_tags_also
+from mailcrm.crm.chatter import NewMessage, add_event, add_files, add_mentions, add_message, named
+from mailcrm.crm.first_contact import Person, ensure_person
+from mailcrm.crm.leads import (
+    NewLead,
+    after_mail_in,
+    after_mail_out,
+    apply_stage_event,
+    assign,
+    create_lead,
+    plan,
+    restore,
+    set_tags_also,
+)
 from mailcrm.crm.moving import move_message
+from mailcrm.crm.participants import Joining, add_people
+from mailcrm.crm.splitting import give_turn
+from mailcrm.forwarding import Handed, Written, had_it, write_forward
 from mailcrm.ingest.body import new_text
 from mailcrm.ingest.memory import LONGEST_TEXT, MOST_TEXTS, Known, fold_known, may_hold_quote
 from mailcrm.mail import (
     Address,
-    Attachment,
     AuthorKind,
     AutoReplyType,
     Envelope,
@@ -41,7 +52,6 @@ from mailcrm.notify.reports import apply_report
 from mailcrm.store.engine import Session
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import (
-    attachment,
     inbound,
     inbound_copy,
     lead,
@@ -247,6 +257,26 @@ def count_copy(session: Session, arrival: Arrival) -> None:
 def _new_lead(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
     mail, facts, route = arrival.mail, arrival.facts, arrival.route
     person = ensure_person(session, facts.author.address, facts.partner, facts.company, now)
+    lead_id = _open_lead(session, arrival, person, now, waiting_since=now)
+    row_id = _write_email_in(session, arrival, inbound_id, lead_id, person.id, now)
+    _schedule_meeting(session, arrival, lead_id, route.owner_id, now)
+    told = Event(
+        "message_in",
+        lead_id,
+        message_id=row_id,
+        inbound_id=inbound_id,
+        had_it_directly=_header_keys(mail),
+        is_new_lead=True,
+        also_team_ids=route.also_team_ids,
+    )
+    return Placed(lead_id, row_id, (told,), is_new_lead=True)
+
+
+def _open_lead(
+    session: Session, arrival: Arrival, person: Person, now: datetime, waiting_since: datetime | None = None
+) -> int:
+    """The lead that the route wants for this person; a closed one that it continues says so."""
+    mail, route = arrival.mail, arrival.route
     alias = route.alias
     new = NewLead(
         title=mail.base_subject or _first_line(mail.new_text),
@@ -261,26 +291,15 @@ def _new_lead(session: Session, arrival: Arrival, inbound_id: int, now: datetime
         campaign=alias.campaign if alias else "",
         tags=route.tags,
         alias_key=alias.key if alias else _our_first(arrival),
-        reply_to=facts.reply_to[:320],
+        reply_to=arrival.facts.reply_to[:320],
         follows_lead_id=route.follows_lead_id,
-        waiting_since=now,
+        waiting_since=waiting_since,
     )
     lead_id = create_lead(session, new, arrival.by, now)
     _advance_rotation(session, route, now)
     if route.follows_lead_id:
         add_event(session, route.follows_lead_id, "continued", {"lead_id": lead_id}, None, now)
-    row_id = _write_email_in(session, arrival, inbound_id, lead_id, person.id, now)
-    _schedule_meeting(session, arrival, lead_id, route.owner_id, now)
-    told = Event(
-        "message_in",
-        lead_id,
-        message_id=row_id,
-        inbound_id=inbound_id,
-        had_it_directly=_header_keys(mail),
-        is_new_lead=True,
-        also_team_ids=route.also_team_ids,
-    )
-    return Placed(lead_id, row_id, (told,), is_new_lead=True)
+    return lead_id
 
 
 def _our_first(arrival: Arrival) -> str:
@@ -446,8 +465,12 @@ def _confirm(session: Session, lead_id: int, key: str) -> None:
 
 
 def _sent(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
-    """A salesperson's mail that the customer has already: logged, relayed to nobody."""
-    lead_id, user_id = _lead_of(arrival.route), _user_of(arrival)
+    """A salesperson's mail that the customer has already: logged, relayed to nobody. Whom we had no lead for gets one."""
+    user_id, about = _user_of(arrival), arrival.facts.about
+    is_new = arrival.route.lead_id is None
+    lead_id = _lead_about(session, arrival, now) if is_new else _lead_of(arrival.route)
+    if about is not None:
+        add_people(session, lead_id, [Joining(one, dict(about.partner_ids).get(_key(one))) for one in about.addressed])
     row_id = _write_from_staff(session, arrival, inbound_id, lead_id, "email_out", now)
     after_mail_out(session, lead_id, user_id, now)
     told = Event(
@@ -459,7 +482,89 @@ def _sent(session: Session, arrival: Arrival, inbound_id: int, now: datetime) ->
         had_it_directly=_header_keys(arrival.mail),
         reason=Reason.SENT_DIRECTLY,
     )
-    return Placed(lead_id, row_id, (told,))
+    return Placed(lead_id, row_id, (told,), is_new_lead=is_new)
+
+
+def _lead_about(session: Session, arrival: Arrival, now: datetime) -> int:
+    """A lead for the customer whom a colleague's forward or copy is about."""
+    return _open_lead(session, arrival, _person_about(session, arrival, now), now)
+
+
+def _person_about(session: Session, arrival: Arrival, now: datetime) -> Person:
+    facts = arrival.facts
+    if facts.about is None or facts.about.person is None:
+        raise ValueError(f"route {arrival.route.kind} about nobody")
+    return ensure_person(session, facts.about.person, facts.partner, facts.company, now)
+
+
+def _key(one: Address) -> str:
+    return address_key(one.address)
+
+
+def _forward(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """What a colleague forwarded: a lead of its customer, or more on the one there is."""
+    route, facts = arrival.route, arrival.facts
+    if facts.about is None:
+        raise ValueError("a forward about nobody")
+    handed = Handed(
+        arrival.mail,
+        facts.about,
+        facts.author,
+        arrival.envelope.received_at,
+        route.reason,
+        inbound_id,
+        arrival.raw_id,
+    )
+    person = _person_about(session, arrival, now) if facts.about.person else None
+    is_new = route.lead_id is None and person is not None
+    lead_id = _open_lead(session, arrival, person, now) if is_new and person else _lead_of(route)
+    written = write_forward(session, handed, lead_id, person.id if person else None, now, is_new=is_new)
+    _remember_ids(session, arrival, lead_id, written.last_row_id)
+    _after_forward(session, arrival, lead_id, written, now)
+    row_id = written.newest[1] if written.newest else written.words_id
+    return Placed(
+        lead_id, row_id, _told_of_forward(arrival, handed, lead_id, written, is_new=is_new), is_new_lead=is_new
+    )
+
+
+def _after_forward(session: Session, arrival: Arrival, lead_id: int, written: Written, now: datetime) -> None:
+    """What the mails that were told now change: a lead wakes, whose turn it is, the stage."""
+    if arrival.route.wakes_lead and "email_in" in written.kinds:
+        restore(session, lead_id, None, now, reason="written_to")
+    if not written.has_mail:
+        return
+    give_turn(session, lead_id)
+    if "email_out" in written.kinds:
+        apply_stage_event(session, lead_id, "first_mail_out", now)
+
+
+def _told_of_forward(
+    arrival: Arrival, handed: Handed, lead_id: int, written: Written, *, is_new: bool
+) -> tuple[Event, ...]:
+    """The newest mail like one that just came; the words above it like any note."""
+    user_id = arrival.facts.author.user_id
+    events: list[Event] = []
+    if written.newest is not None:
+        entry, row_id = written.newest
+        events.append(
+            Event(
+                "message_in" if entry.kind == "email_in" else "message_out",
+                lead_id,
+                message_id=row_id,
+                inbound_id=handed.inbound_id,
+                actor_user_id=user_id,
+                had_it_directly=had_it(handed, written),
+                is_new_lead=is_new,
+                is_closed_lead=arrival.route.is_closed_lead,
+                also_team_ids=arrival.route.also_team_ids,
+                reason=handed.reason if entry.kind == "email_in" else Reason.SENT_DIRECTLY,
+            )
+        )
+    if written.words_id is not None and not handed.about.addressed:
+        events.append(
+            Event("note", lead_id, message_id=written.words_id, inbound_id=handed.inbound_id, actor_user_id=user_id)
+        )
+    return tuple(events)
 
 
 def _note(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
@@ -533,6 +638,7 @@ _HANDLERS: dict[RouteKind, Handler] = {
     RouteKind.VARIANT: _fold,
     RouteKind.REPLY: _reply,
     RouteKind.SENT: _sent,
+    RouteKind.FORWARD: _forward,
     RouteKind.NOTE: _note,
     RouteKind.REPORT: _report,
     RouteKind.RECEIPT: _receipt,
@@ -587,7 +693,7 @@ def _write_email_in(
         ),
     )
     _remember_ids(session, arrival, lead_id, row_id)
-    _add_attachments(session, row_id, arrival.mail.attachments)
+    add_files(session, row_id, arrival.mail.attachments)
     if not is_folded:
         _add_participants(session, arrival, lead_id, partner_id)
     return row_id
@@ -611,7 +717,7 @@ def _write_from_staff(
     )
     _remember_ids(session, arrival, lead_id, row_id)
     own = [a for a in arrival.mail.attachments if a.sha256 not in arrival.facts.sent_hashes]
-    _add_attachments(session, row_id, tuple(own))
+    add_files(session, row_id, tuple(own))
     return row_id
 
 
@@ -631,8 +737,8 @@ def _entry(arrival: Arrival, inbound_id: int, lead_id: int, kind: str, now: date
         html=mail.html,
         message_id=mail.message_id,
         reference_ids=mail.references or mail.in_reply_to,
-        to=_named(mail.to),
-        cc=_named(mail.cc),
+        to=named(mail.to),
+        cc=named(mail.cc),
         date_written=mail.date_raw,
         reason=route.reason.value,
         reason_detail=route.detail,
@@ -641,16 +747,12 @@ def _entry(arrival: Arrival, inbound_id: int, lead_id: int, kind: str, now: date
     )
 
 
-def _named(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
-    return [{"name": a.name[:300], "address": a.address[:320]} for a in addresses[:500]]
-
-
 def _header_keys(mail: ParsedMail) -> tuple[str, ...]:
     keys = (address_key(a.address) for a in (*mail.to, *mail.cc))
     return tuple(dict.fromkeys(k for k in keys if k))
 
 
-def _remember_ids(session: Session, arrival: Arrival, lead_id: int, row_id: int) -> None:
+def _remember_ids(session: Session, arrival: Arrival, lead_id: int, row_id: int | None) -> None:
     """All ids a mail names; its own too, unless another mail bore the same id before (then it is no evidence)."""
     mail, past = arrival.mail, arrival.facts.past
     rows = [
@@ -662,53 +764,20 @@ def _remember_ids(session: Session, arrival: Arrival, lead_id: int, row_id: int)
     insert_ignore(session, message_ref, rows)
 
 
-_INSERT_ATTACHMENT = Prepared(insert(attachment))
-
-
-def _add_attachments(session: Session, row_id: int, parts: tuple[Attachment, ...]) -> None:
-    rows = [
-        {
-            "message_id": row_id,
-            "sha256": part.sha256,
-            "filename": part.filename[:300],
-            "content_type": part.content_type[:200],
-            "size": part.size,
-            "content_id": part.content_id[:300],
-            "is_inline": part.is_inline,
-        }
-        for part in parts
-    ]
-    _INSERT_ATTACHMENT.run_all(session, rows)
-
-
 def _add_participants(session: Session, arrival: Arrival, lead_id: int, partner_id: int | None) -> None:
     """The writer, and the outside people in their To and Cc, who get copies of the answers if the writer is confirmed."""
     is_confirmed = not arrival.route.is_unconfirmed
     brings_others = is_confirmed and not arrival.route.is_guess  # a forged From and a known subject are no introduction
     author = arrival.facts.author.address
     author_key = address_key(author.address)
-    rows: list[dict[str, Any]] = []
+    joining: list[Joining] = []
     if author_key:
-        rows.append(_participant(lead_id, author, partner_id, is_confirmed=is_confirmed, gets_copies=False))
+        joining.append(Joining(author, partner_id, is_confirmed=is_confirmed))
     for address in (*arrival.mail.to, *arrival.mail.cc)[:50]:
         key = address_key(address.address)
         if key in arrival.facts.outsiders_in_header and key != author_key:
-            rows.append(_participant(lead_id, address, None, is_confirmed=brings_others, gets_copies=brings_others))
-    insert_ignore(session, participant, rows)
-
-
-def _participant(
-    lead_id: int, address: Address, partner_id: int | None, *, is_confirmed: bool, gets_copies: bool
-) -> dict[str, Any]:
-    return {
-        "lead_id": lead_id,
-        "address": address.address[:320],
-        "key": address_key(address.address)[:320],
-        "name": address.name[:300],
-        "partner_id": partner_id,
-        "is_confirmed": is_confirmed,
-        "gets_copies": gets_copies,
-    }
+            joining.append(Joining(address, None, is_confirmed=brings_others, gets_copies=brings_others))
+    add_people(session, lead_id, joining)
 
 
 # --- meetings -----------------------------------------------------------------------------------------------------------

@@ -366,20 +366,77 @@ def _is_hearsay(case: Case) -> bool:
 # --- 7 to 9: staff without a token, and references ----------------------------------------------------------------------
 
 
-def staff_by_references(case: Case) -> Route | None:
-    """Row 9 for a proven user without a token: sent directly if the customer has it, else a question."""
-    if not case.is_proven_user or not case.facts.refs:
+def staff_forward(case: Case) -> Route | None:
+    """Row 7: a proven user forwards a customer's mail. Whose it is must be plain; else they are asked."""
+    about = case.facts.about
+    if not case.is_proven_user or about is None or not about.is_forward:
         return None
-    lead_id = case.facts.refs[0].lead_id
-    if has_outsider_of(case, lead_id):
-        return Route(RouteKind.SENT, Reason.SENT_DIRECTLY, lead_id=lead_id)
-    return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=lead_id)
+    writers = frozenset(address_key(one.address) for one in about.writers)
+    if about.addressed and not writers & case.facts.outsiders_in_header:
+        return Route(RouteKind.HOLD, Reason.FORWARD_OR_COPY)  # handed on to a third person, with us in copy
+    if not writers:
+        is_named = any(level.from_ and "@" in level.from_.address for level in case.mail.forwarded)
+        return Route(RouteKind.HOLD, Reason.FORWARD_OF_OURS if is_named else Reason.FORWARD_WITHOUT_SENDER)
+    if (found := _lead_forwarded_of(case, writers)) is not None:
+        return _forwarded_on(case, found, Reason.FORWARDED_OF_LEAD)
+    if about.person is None:
+        return Route(RouteKind.HOLD, Reason.FORWARD_OF_SEVERAL, ", ".join(sorted(writers)))
+    if (lead := case.facts.lead(about.subject_lead_id)) is not None:
+        return _forwarded_on(case, lead, Reason.FORWARDED_SAME_SUBJECT)
+    if (lead := case.facts.lead(about.latest_lead_id)) is not None:
+        return _forwarded_on(case, lead, Reason.FORWARDED_SAME_PERSON)
+    return replace(_users_own_lead(case, Reason.FORWARDED, Reason.OWNER_FORWARDED_IT), kind=RouteKind.FORWARD)
 
 
-def staff_forward_or_copy(case: Case) -> Route | None:
-    """Rows 7 and 8: a forward, or a copy of a mail to a customer; not read yet."""
+def _lead_forwarded_of(case: Case, writers: frozenset[str]) -> LeadFacts | None:
+    """Where an attached mail lies, or a mail that the forward's own fields name: if all its writers are people of that lead."""
+    about = case.facts.about
+    ids = (*(about.carried_lead_ids if about else ()), *(hit.lead_id for hit in case.facts.refs[:2]))
+    found = (case.facts.lead(lead_id) for lead_id in ids)
+    return next((lead for lead in found if lead and writers <= lead.known_keys | lead.unconfirmed_keys), None)
+
+
+def _forwarded_on(case: Case, lead: LeadFacts, reason: Reason) -> Route:
+    """On the lead, or on the one that continues it if it was closed long ago."""
+    route = _on_lead(case, lead, reason)
+    if route.kind is RouteKind.NEW_LEAD:
+        route = _users_own_lead(case, route.reason, Reason.OWNER_FORWARDED_IT)
+        route = replace(route, follows_lead_id=lead.id)
+    return replace(route, kind=RouteKind.FORWARD)
+
+
+def _users_own_lead(case: Case, reason: Reason, owner_reason: Reason) -> Route:
+    """A new lead for the customer whom the mail is about, owned by its writer if they may own one."""
+    route = _new_lead(case, reason)
+    user_id = case.facts.author.user_id
+    if user_id is None or user_id in case.facts.inactive_user_ids:
+        return route
+    return replace(route, owner_id=user_id, owner_reason=owner_reason)
+
+
+def staff_copy(case: Case) -> Route | None:
+    """Row 8: a proven user writes to a customer with us in Cc or Bcc. A mail within a known thread opens nothing new."""
     if not case.is_proven_user:
         return None
+    if case.facts.refs and has_outsider_of(case, case.facts.refs[0].lead_id):
+        return Route(RouteKind.SENT, Reason.SENT_DIRECTLY, lead_id=case.facts.refs[0].lead_id)
+    about = case.facts.about
+    if about is None or not about.addressed:
+        return None
+    lead = case.facts.lead(about.subject_lead_id) or case.facts.lead(about.latest_lead_id)
+    if lead is not None:
+        return Route(RouteKind.SENT, Reason.COPY_TO_CUSTOMER, lead_id=lead.id)
+    if case.facts.refs:
+        return None
+    return replace(_users_own_lead(case, Reason.COPY_OPENS_LEAD, Reason.OWNER_WROTE_FIRST), kind=RouteKind.SENT)
+
+
+def staff_without_token(case: Case) -> Route | None:
+    """Row 9 for a proven user without a token, and what is left of rows 7 and 8: they are asked."""
+    if not case.is_proven_user:
+        return None
+    if case.facts.refs:
+        return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=case.facts.refs[0].lead_id)
     return Route(RouteKind.HOLD, Reason.FORWARD_OR_COPY)
 
 
@@ -526,8 +583,9 @@ RULES: tuple[Rule, ...] = (
     unproven_user,
     staff_token,
     outsider_token,
-    staff_by_references,
-    staff_forward_or_copy,
+    staff_forward,
+    staff_copy,
+    staff_without_token,
     by_references,
     by_subject,
     bulk,

@@ -144,7 +144,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """One level of a forwarded mail, outermost first."""
+    """One level of a forwarded mail, outermost first.
+
+    ``sha256`` names the attachment that an attached mail came as, with its Message-ID and its files; "" for one in the text.
+    """
 
     from_: Address | None
     to: tuple[Address, ...]
@@ -152,6 +155,9 @@ class Forwarded:
     date: str
     subject: str
     body: str
+    sha256: str = ""
+    message_id: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +273,11 @@ class ParsedMail:
         None  # by ourselves, or as believed when it came; never from the mail: ``auth`` is then nobody's
     )
     signatures: tuple[Attachment, ...] = ()  # of a mail signed with S/MIME or PGP; no files that somebody sent
+
+    @property
+    def files(self) -> tuple[Attachment, ...]:
+        """Every file it brings, those of mails attached to it as well."""
+        return (*self.attachments, *(file for level in self.forwarded for file in level.files))
 
     @property
     def mentioned_ids(self) -> tuple[str, ...]:
@@ -429,6 +440,15 @@ class Reason(StrEnum):
     NEW_PERSON_REPLY = "new_person_reply"
     SUPPRESSED_RECIPIENT = "suppressed_recipient"
     FORWARD_OR_COPY = "forward_or_copy"
+    FORWARDED = "forwarded"
+    FORWARDED_OF_LEAD = "forwarded_of_lead"
+    FORWARDED_SAME_SUBJECT = "forwarded_same_subject"
+    FORWARDED_SAME_PERSON = "forwarded_same_person"
+    FORWARD_WITHOUT_SENDER = "forward_without_sender"
+    FORWARD_OF_OURS = "forward_of_ours"
+    FORWARD_OF_SEVERAL = "forward_of_several"
+    COPY_TO_CUSTOMER = "copy_to_customer"
+    COPY_OPENS_LEAD = "copy_opens_lead"
     SENT_DIRECTLY = "sent_directly"
     CUSTOMER_OR_NOTE = "customer_or_note"
     REFERENCES = "references"
@@ -457,6 +477,8 @@ class Reason(StrEnum):
     OWNER_BY_LOAD = "owner_by_load"
     OWNER_NOBODY = "owner_nobody"
     OWNER_TOOK_IT = "owner_took_it"
+    OWNER_FORWARDED_IT = "owner_forwarded_it"
+    OWNER_WROTE_FIRST = "owner_wrote_first"
 
 
 # --- who wrote it -------------------------------------------------------------------------------------------------------
@@ -722,6 +744,26 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """Whom a colleague's forward, or their copy of a mail to a customer, is about.
+
+    ``writers`` are the outside people who wrote what is forwarded, each once; ``outside`` the keys of all outside people that
+    its levels name, ``user_ids`` the users among the others. ``person`` is the one customer, None where it could be several.
+    """
+
+    is_forward: bool = False
+    person: Address | None = None
+    writers: tuple[Address, ...] = ()
+    addressed: tuple[Address, ...] = ()  # outside people in the mail's own To and Cc
+    outside: frozenset[str] = frozenset()
+    user_ids: tuple[tuple[str, int], ...] = ()
+    partner_ids: tuple[tuple[str, int], ...] = ()  # of those among them whom we know, by key
+    carried_lead_ids: tuple[int, ...] = ()  # where a mail that is attached lies already
+    subject_lead_id: int | None = None  # the person's open lead with the same base subject
+    latest_lead_id: int | None = None  # the person's latest open lead
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything the database knows that ``decide`` may use. Built in one place, ``threading.lookup``."""
 
@@ -757,6 +799,7 @@ class Facts:
     is_own_list: bool = False
     reply_to: str = ""  # the outsider's own Reply-To, if answers shall go elsewhere
     outsiders_in_header: frozenset[str] = frozenset()  # keys in To/Cc that are neither ours nor staff's
+    about: About | None = None  # of a proven user's mail without a token; partner and company are then the customer's
 
     def lead(self, lead_id: int | None) -> LeadFacts | None:
         """The lead with this id, if it was looked up."""
@@ -769,7 +812,8 @@ class RouteKind(StrEnum):
     NEW_LEAD = "new_lead"
     APPEND = "append"  # email_in on a lead
     REPLY = "reply"  # a salesperson's mail, carried to the customer
-    SENT = "sent"  # a salesperson's mail that the customer has already
+    SENT = "sent"  # a salesperson's mail that the customer has already; on a new lead if none is named
+    FORWARD = "forward"  # what a salesperson forwarded; on a new lead if none is named
     NOTE = "note"
     FOLD = "fold"  # an automatic reply on the lead it answers
     VARIANT = "variant"

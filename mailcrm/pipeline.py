@@ -107,6 +107,9 @@ _OPEN_QUESTIONS = frozenset(
         Reason.STAFF_NOT_PROVEN,
         Reason.CUSTOMER_OR_NOTE,
         Reason.FORWARD_OR_COPY,
+        Reason.FORWARD_WITHOUT_SENDER,
+        Reason.FORWARD_OF_OURS,
+        Reason.FORWARD_OF_SEVERAL,
         Reason.UNKNOWN_LOCAL_PART,
         Reason.NOTHING_FITS,
         Reason.LOOP_OWN_MAIL,
@@ -335,7 +338,7 @@ class Worker:
         return [r for r in ours if keys[r.spooled.id] in known]
 
     def _store_blobs(self, read: Sequence[_Read]) -> None:
-        parts = [(a.sha256, a.content) for r in read for a in r.mail.attachments]
+        parts = [(a.sha256, a.content) for r in read for a in r.mail.files]
         raws = [(r.entry.raw.sha256, r.spooled.read()) for r in read if r.entry.raw.compressed is None]
         self.blobs.put_all([*parts, *raws])
 

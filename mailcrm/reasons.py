@@ -69,6 +69,17 @@ REASONS: Mapping[str, str] = {
     Reason.NEW_PERSON_REPLY: _("The reply would go to a person nobody here has confirmed yet"),
     Reason.SUPPRESSED_RECIPIENT: _("Mail to the recipient's address has failed before"),
     Reason.FORWARD_OR_COPY: _("A colleague forwarded it or sent us a copy"),
+    Reason.FORWARDED: _("A colleague forwarded a mail of this customer"),
+    Reason.FORWARDED_OF_LEAD: _("A colleague forwarded a mail of this lead"),
+    Reason.FORWARDED_SAME_SUBJECT: _(
+        "A colleague forwarded a mail of this customer, whose open lead has the same subject"
+    ),
+    Reason.FORWARDED_SAME_PERSON: _("A colleague forwarded a mail of this customer; it is on their latest open lead"),
+    Reason.FORWARD_WITHOUT_SENDER: _("A colleague forwarded it, but it does not say whose mail it was"),
+    Reason.FORWARD_OF_OURS: _("A colleague forwarded it, but only our own people wrote it"),
+    Reason.FORWARD_OF_SEVERAL: _("A colleague forwarded mails of several people outside"),
+    Reason.COPY_TO_CUSTOMER: _("A colleague wrote to this customer and sent us a copy"),
+    Reason.COPY_OPENS_LEAD: _("A colleague wrote to this customer and sent us a copy; there was no open lead"),
     Reason.SENT_DIRECTLY: _("A colleague sent it to the customer directly"),
     Reason.CUSTOMER_OR_NOTE: _("It is not clear whether it is for the customer or a note"),
     Reason.REFERENCES: _("It answers a mail that is on this lead"),
@@ -97,6 +108,8 @@ REASONS: Mapping[str, str] = {
     Reason.OWNER_BY_LOAD: _("Has the fewest open leads in the team"),
     Reason.OWNER_NOBODY: _("Nobody yet: the team was told"),
     Reason.OWNER_TOOK_IT: _("Took the lead by answering"),
+    Reason.OWNER_FORWARDED_IT: _("Forwarded the customer's mail"),
+    Reason.OWNER_WROTE_FIRST: _("Wrote to the customer first"),
 }
 
 AUTHORS: Mapping[str, str] = {
@@ -135,6 +148,7 @@ ROUTES: Mapping[str, str] = {
     RouteKind.APPEND: _("Added to the lead"),
     RouteKind.REPLY: _("Sent on to the customer"),
     RouteKind.SENT: _("Logged: the customer has it already"),
+    RouteKind.FORWARD: _("Entered what was forwarded"),
     RouteKind.NOTE: _("Kept as an internal note"),
     RouteKind.FOLD: _("Folded on the lead"),
     RouteKind.VARIANT: _("Folded beside the first copy"),

@@ -67,13 +67,15 @@ def make_lead(desk: Desk, inbound_id: int, by: int) -> Done:
 
 
 def attach(desk: Desk, inbound_id: int, lead_id: int, by: int) -> Done:
-    """Put the mail on a lead: a customer's as their mail, a colleague's as a note."""
+    """Put the mail on a lead: a customer's as their mail, what a colleague forwarded as the mails it holds, else a note."""
 
     def choose(session: Session, kept: _Kept, facts: Facts, now: datetime) -> Route:
         if session.execute(select(lead.c.id).where(lead.c.id == lead_id)).first() is None:
             raise NotFound("There is no lead %(id)s.", id=lead_id)
-        kind = RouteKind.NOTE if _is_staff(kept) else RouteKind.APPEND
-        return Route(kind, Reason.BY_HAND, lead_id=lead_id)
+        if not _is_staff(kept):
+            return Route(RouteKind.APPEND, Reason.BY_HAND, lead_id=lead_id)
+        is_forward = facts.about is not None and facts.about.is_forward
+        return Route(RouteKind.FORWARD if is_forward else RouteKind.NOTE, Reason.BY_HAND, lead_id=lead_id)
 
     return _decide(desk, inbound_id, by, choose)
 
@@ -170,7 +172,7 @@ def raw_bytes(desk: Desk, raw_id: int | None) -> bytes:
 def _decide(desk: Desk, inbound_id: int, by: int, choose: Choice) -> Done:
     """Apply what a person chose, if nobody else did since; tell whom it concerns in the same transaction."""
     kept, now = _read_again(desk, inbound_id), desk.now()
-    desk.blobs.put_all((a.sha256, a.content) for a in kept.mail.attachments)
+    desk.blobs.put_all((a.sha256, a.content) for a in kept.mail.files)
 
     def work(session: Session) -> int | None:
         _require_undecided(session, inbound_id)

@@ -21,11 +21,13 @@ from tests.smtp_peer import CaughtMail
 
 ALICE = "Alice Aalto <alice@firma.test>"
 BOB = "Bob Berg <bob@firma.test>"
+DAVE = "Dave Dreyer <dave@acme.example>"
+OTTO = "Otto Ojala <otto@firma.test>"
 MONA = "Mona Mäki <mona@firma.test>"
 CAROL = "Carol Customer <carol@acme.example>"
 MALLORY = "Mallory <mallory@evil.example>"
 ALICE_AT, BOB_AT, ERIN_AT, MONA_AT, OTTO_AT = (f"{n}@firma.test" for n in ("alice", "bob", "erin", "mona", "otto"))
-CAROL_AT, MALLORY_AT = "carol@acme.example", "mallory@evil.example"
+CAROL_AT, DAVE_AT, MALLORY_AT = "carol@acme.example", "dave@acme.example", "mallory@evil.example"
 STAFF = (ALICE_AT, BOB_AT, ERIN_AT, MONA_AT, OTTO_AT)
 
 

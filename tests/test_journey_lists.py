@@ -19,7 +19,6 @@ from tests.journey_steps import (
     known_person,
     outcome,
     plain,
-    reply_address,
     routes,
     sent_to_nobody_but,
     texts,
@@ -184,11 +183,10 @@ def test_a_cancelled_meeting_is_read_and_plans_nothing(house: House) -> None:
     assert texts(house, lead.id, "email_in")[-1] == "It is off."
 
 
-def test_a_user_who_forwards_or_copies_us_is_asked_and_nothing_leaves(house: House) -> None:
+def test_a_users_copy_of_a_mail_to_somebody_outside_is_logged_and_nothing_leaves(house: House) -> None:
     carol_writes(house)
 
     house.staff(mail(ALICE, SALES, "VL: Pump", "Please take care.", headers=[("Cc", "Dora <dora@other.example>")]))
 
-    assert outcome(house) == ("hold", "forward_or_copy")
-    assert reply_address(house.notice(ALICE_AT))
+    assert outcome(house) == ("sent", "copy_opens_lead")
     assert sent_to_nobody_but(house, STAFF)

@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
+from mailcrm.mail import Address, Attachment
 from mailcrm.store.engine import Session
 from mailcrm.store.prepared import Prepared
-from mailcrm.store.tables import mention, message, user
+from mailcrm.store.tables import attachment, mention, message, user
 
 _INSERT = Prepared(insert(message))
+_INSERT_ATTACHMENT = Prepared(insert(attachment))
 _INSERT_MENTION = Prepared(insert(mention))
 
 
@@ -61,6 +63,28 @@ def add_message(session: Session, new: NewMessage) -> int:
     row["date_written"] = new.date_written[:100]
     row["message_id"] = new.message_id[:1000]
     return _INSERT.insert(session, row)
+
+
+def named(addresses: Sequence[Address]) -> list[dict[str, str]]:
+    """Mailboxes as an entry keeps them."""
+    return [{"name": a.name[:300], "address": a.address[:320]} for a in addresses[:500]]
+
+
+def add_files(session: Session, row_id: int, files: Sequence[Attachment]) -> None:
+    """The files of an entry; their contents are kept by hash."""
+    rows = [
+        {
+            "message_id": row_id,
+            "sha256": part.sha256,
+            "filename": part.filename[:300],
+            "content_type": part.content_type[:200],
+            "size": part.size,
+            "content_id": part.content_id[:300],
+            "is_inline": part.is_inline,
+        }
+        for part in files
+    ]
+    _INSERT_ATTACHMENT.run_all(session, rows)
 
 
 def add_event(

@@ -9,7 +9,7 @@ from mimetypes import guess_extension, guess_type
 from urllib.parse import quote
 
 from mailcrm.ingest.charset import clean_text, decode
-from mailcrm.ingest.headers import addresses_in, charset_in, header_text, headers_of
+from mailcrm.ingest.headers import addresses_in, charset_in, header_text, headers_of, ids_in
 from mailcrm.ingest.html import LARGEST, html_to_text
 from mailcrm.ingest.invitation import meeting_of
 from mailcrm.ingest.tnef import TnefFile, is_tnef, read_tnef
@@ -253,7 +253,7 @@ def attached_mails(leaves: list[Leaf], depth: int = 0) -> tuple[Forwarded, ...]:
         inner = _mail_in(leaf)
         if inner is not None and len(found) < _MOST_MAILS:
             inside = leaves_of(inner, [])
-            found.append(_attached_mail(inner, inside))
+            found.append(_attached_mail(inner, inside, leaf.data, has_files=depth == 0))
             found += attached_mails(inside, depth + 1) if depth < _DEEPEST_MAIL else ()
     return tuple(found[:_MOST_MAILS])
 
@@ -270,10 +270,13 @@ def _mail_in(leaf: Leaf) -> Message | None:
     return inner if "from" in inner and ("subject" in inner or "date" in inner) else None
 
 
-def _attached_mail(inner: Message, leaves: list[Leaf]) -> Forwarded:
+def _attached_mail(inner: Message, leaves: list[Leaf], data: bytes, *, has_files: bool) -> Forwarded:
+    """``has_files``: what a mail inside an attached mail brings lies in that one's file already."""
     headers = headers_of(inner)
     writers = addresses_in(headers.by_name.get("from", ())[:1])
-    text, _ = text_and_html(bodies_of(leaves, []))
+    bodies = bodies_of(leaves, [])
+    text, html = text_and_html(bodies)
+    ids = ids_in(headers.all("message-id"))
     return Forwarded(
         from_=writers[0] if writers else None,
         to=addresses_in(headers.by_name.get("to", ())),
@@ -281,6 +284,9 @@ def _attached_mail(inner: Message, leaves: list[Leaf]) -> Forwarded:
         date=headers.first("date"),
         subject=headers.first("subject"),
         body=text.strip(),
+        sha256=hashlib.sha256(data).hexdigest(),
+        message_id=ids[0] if ids else "",
+        files=attachments_of(bodies, html) if has_files else (),
     )
 
 

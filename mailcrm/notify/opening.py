@@ -99,6 +99,16 @@ def _event_lines(material: Material, head: Letterhead, words: Translator) -> lis
     return teller(material, head, words) if teller else []
 
 
+def _message(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    """Who forwarded the mail: a customer's own mail has nobody between."""
+    _ = words.gettext
+    if material.actor is None:
+        return []
+    if material.actor.id == material.row.user_id:
+        return [_("You forwarded this mail.")]
+    return [_("%(name)s forwarded this mail.") % {"name": material.actor.name}]
+
+
 def _note(material: Material, head: Letterhead, words: Translator) -> list[str]:
     if material.row.params.get("why") != "mentioned" or material.row.lead_id is None:
         return []
@@ -192,6 +202,7 @@ def reminder_time(material: Material, head: Letterhead, words: Translator) -> st
 
 
 _TELLERS = {
+    NoticeKind.MESSAGE: _message,
     NoticeKind.REMINDER: _reminder,
     NoticeKind.ABSENCE: _absence,
     NoticeKind.NOTE: _note,

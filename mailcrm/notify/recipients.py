@@ -67,7 +67,7 @@ def recipients(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
 def _message_in(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
     responsible = [*_responsible(people), *_all("also_team", people.also_teams)] or _all("manager", people.managers)
     tied = [*responsible, *_all("mentioned", people.mentioned), *_all("follower", people.followers)]
-    return _notices(NoticeKind.MESSAGE, event, tied)
+    return _notices(NoticeKind.MESSAGE, event, tied, tells_actor=True)  # who forwarded it answers it, perhaps
 
 
 def _message_out(event: Event, people: LeadPeople) -> tuple[Notice, ...]:

@@ -66,6 +66,7 @@ from mailcrm.store.tables import (
     user,
     user_address,
 )
+from mailcrm.threading.about import about_of
 from mailcrm.threading.author import StaffAddress, author_of, is_disproven, staff_proof, trusted_results
 from mailcrm.threading.domains import is_free_mail
 from mailcrm.threading.references import ids_to_look_up, ref_hits
@@ -119,6 +120,7 @@ def look_up(
     )
     facts = _with_recipients(session, facts, claims, mail, envelope, rules)
     facts = _with_people(session, facts, author_key, mail, rules, now)
+    facts = _with_about(session, facts, mail, rules, now)
     return _with_leads(session, facts, author_key)
 
 
@@ -127,7 +129,8 @@ def look_up(
 
 def lock_keys(mail: ParsedMail, envelope: Envelope) -> tuple[int, ...]:
     """What a mail must be alone with: its writer, the ids it names, the outbox rows its addresses name. Sorted 63-bit numbers."""
-    people = [a.address for a in (mail.from_, *mail.reply_to[:_MOST_LOCKED]) if a]
+    told = [level.from_ for level in mail.forwarded]  # a forward may be about the writer of a mail that comes beside it
+    people = [a.address for a in (mail.from_, *mail.reply_to[:_MOST_LOCKED], *told) if a]
     names = {f"writer:{address_key(p)}" for p in people}
     domains = {address_key(p).rpartition("@")[2] for p in people}
     names |= {f"domain:{d}" for d in domains if d and not is_free_mail(d)}
@@ -580,6 +583,19 @@ def _with_people(
     return _with_owner_chain(session, facts, now)
 
 
+def _with_about(session: Session, facts: Facts, mail: ParsedMail, rules: Rules, now: datetime) -> Facts:
+    """Rows 7 and 8: whom a colleague's forward or copy is about, and who would own a lead of theirs."""
+    if facts.author.kind is not AuthorKind.USER_PROVEN or facts.tokens:
+        return facts
+    about = about_of(session, mail, facts.author, facts.outsiders_in_header, rules)
+    if about.person is None:
+        return replace(facts, about=about)
+    key = address_key(about.person.address)
+    known = partner_of(session, key)
+    company = None if known else company_of(session, key)
+    return _with_owner_chain(session, replace(facts, about=about, partner=known, company=company), now)
+
+
 def _may_be_continued(facts: Facts) -> bool:
     """Whether the mail may open a new lead although it names one (a closed one it continues)."""
     return facts.author.kind is AuthorKind.OUTSIDER
@@ -647,6 +663,7 @@ def _with_owner_chain(session: Session, facts: Facts, now: datetime) -> Facts:
         facts.company.owner_id if facts.company else None,
         facts.company_lead_owner_id,
         *(a.owner_id for a in facts.aliases),
+        facts.author.user_id if facts.about else None,
     } - {None}
     facts = replace(facts, inactive_user_ids=inactive_users(session, owners))
     return _with_team(session, facts, team_id, now) if team_id is not None else facts
@@ -719,6 +736,8 @@ def _with_leads(session: Session, facts: Facts, author_key: str) -> Facts:
     """The leads that tokens, references and subject name; and what a salesperson's reply must be held against."""
     hits = (*facts.tokens, *((facts.return_path,) if facts.return_path else ()))
     ids = {t.lead_id for t in hits} | {r.lead_id for r in facts.refs[:2]} | {facts.subject_lead_id}
+    if facts.about:
+        ids |= {facts.about.subject_lead_id, facts.about.latest_lead_id, *facts.about.carried_lead_ids[:2]}
     wanted = sorted(i for i in ids if i is not None)
     if not wanted or facts.author.kind is AuthorKind.MACHINE:
         return facts
