@@ -13,6 +13,7 @@ from mailcrm.ingest import kind_words as words
 from mailcrm.ingest.absence import ABSENT, read_auto_reply
 from mailcrm.ingest.contactform import form_of
 from mailcrm.ingest.headers import Headers, ids_in
+from mailcrm.ingest.html import two_cell_rows
 from mailcrm.ingest.phishing import phishing_hint
 from mailcrm.mail import AutoReply, Envelope, FormFields, MailKind, Meeting, ParsedMail, Reason, Report, Verdict
 
@@ -60,13 +61,13 @@ _MAY_BE_PHISHING = frozenset({MailKind.HUMAN, MailKind.BULK, MailKind.SPAM, Mail
 
 def _form(mail: ParsedMail, envelope: Envelope) -> FormFields | None:
     """What a contact form sent; a reply to one is a letter."""
-    if mail.has_reply_prefix or mail.mentioned_ids:
-        return None
     local = mail.from_.local.lower() if mail.from_ else ""
+    if mail.mentioned_ids or (mail.has_reply_prefix and not local.startswith(words.NOREPLY)):
+        return None
     is_ours = mail.from_ is not None and mail.from_.domain in _our_domains(mail, envelope)
     is_impersonal = is_ours or local.startswith(words.NOREPLY) or local in words.ROLES
-    is_table = is_impersonal and "<td" in mail.html_raw[:200_000].lower()
-    return form_of(mail.text, mail.from_, mail.reply_to, is_impersonal=is_impersonal, is_table=is_table)
+    rows = two_cell_rows(mail.html_raw) if is_impersonal and "<td" in mail.html_raw[:200_000].lower() else ()
+    return form_of(mail.text, mail.from_, mail.reply_to, is_impersonal=is_impersonal, rows=rows)
 
 
 def _phishing(mail: ParsedMail, envelope: Envelope) -> str:

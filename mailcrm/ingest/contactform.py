@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """A contact form's mail: the person who filled it in, and the fields.
 
 Forms send "Name: …" lines, or a label above its value, from an address that is nobody's. What makes such a mail a form: an address
@@ -25,14 +26,27 @@ _LABELS = {
             "yhteyshenkilön nimi|namn|ditt namn|kontaktperson|navn|ihr name|vor- und nachname|vollständiger name|"
             "ansprechpartner|nom|nom complet|votre nom|nombre|nombre completo|nome|nome completo|naam|"
             "imię i nazwisko|jméno|név|nume|имя|ваше имя|фио|お名前|氏名|姓名"
+            "|nimi ja sukunimi|etu- ja sukunimi|för- och efternamn|namn och efternamn|fornavn og etternavn"
+            "|fornavn og efternavn|fullt navn|prénom et nom|nom et prénom|nom / prénom|nombre y apellidos"
+            "|nombre y apellido|nome e cognome|nome e sobrenome|nome e apelido|volledige naam|uw naam|twoje imię"
+            "|jméno a příjmení|vaše jméno|meno a priezvisko|vaše meno|nume și prenume|nume complet|numele"
+            "|teljes név|ees- ja perekonnanimi|teie nimi|όνομα|ονοματεπώνυμο|ad soyad|adınız|isim|adınız soyadınız"
+            "|имя и фамилия|ім'я|ім’я|ім'я та прізвище|піб|ime i prezime|ime|ime in priimek|vārds|vardas|الاسم"
+            "|الاسم الكامل|您的姓名|联系人|聯絡人|名前|ご担当者名|이름"
+            "|성함|성명|담당자명|שם|שם מלא|tilaaja|yhteyshenkilön nimi ja titteli"
+            "|sender|sender name|customer name|asiakkaan nimi"
         ),
         "first_name": (
             "first name|firstname|given name|etunimi|förnamn|fornavn|vorname|prénom|nombre de pila|voornaam|imię|"
             "eesnimi"
+            "|keresztnév|krestní jméno|krstné meno|prenume|имя (имя)|ім'я (ім'я)|όνομα (όνομα)|isminiz|first"
+            "|etunimesi|jméno (křestní)"
         ),
         "last_name": (
             "last name|lastname|surname|family name|sukunimi|efternamn|etternavn|nachname|nom de famille|apellido|"
             "apellidos|cognome|sobrenome|achternaam|nazwisko|perekonnanimi"
+            "|příjmení|priezvisko|nume de familie|vezetéknév|επώνυμο|soyad|soyadı|фамилия|прізвище|prezime|priimek"
+            "|last|sukunimesi|nazwisko rodowe"
         ),
         "email": (
             "email|e-mail|mail|email address|e-mail address|your email|your e-mail|sähköposti|sähköpostiosoite|"
@@ -40,35 +54,122 @@ _LABELS = {
             "ihre e-mail|ihre e-mail-adresse|adresse e-mail|adresse mail|courriel|correo|correo electrónico|email *|"
             "posta elettronica|indirizzo email|endereço de email|adres e-mail|e-mailadres|e-mailová adresa|meilia|"
             "meiliaadress|email cím|почта|эл. почта|электронная почта|メールアドレス|邮箱|电子邮件"
+            "|e-posti aadress|e-posti aadressi|s-postiosoite|sähköpostiosoitteesi|"
+            "adres email|emailová adresa|e-mail cím|email cím|adresă de email"
+            "|adresă email|e-posta|e-posta adresi|e-posta adresiniz|eposta|электронный адрес"
+            "|электронная почта (email)|електронна пошта|ел. пошта|пошта|e-mail adresa|email adresa"
+            "|email adresiniz|ηλεκτρονικό ταχυδρομείο|ηλεκτρονική διεύθυνση|البريد الإلكتروني|البريد الالكتروني"
+            "|电子邮箱|電子郵件|電郵|信箱|邮件地址|メール|eメール|이메일"
+            "|이메일 주소|메일|메일 주소|דוא\"ל|אימייל|e-pasts|el. paštas|contact email"
+            "|reply email|correo electronico|email address *"
         ),
         "phone": (
             "phone|phone number|telephone|tel|mobile|puhelin|puhelinnumero|puh|gsm|matkapuhelin|telefon|"
             "telefonnummer|mobil|tlf|handynummer|rufnummer|téléphone|numéro de téléphone|teléfono|telefono|telefone|"
             "telefoonnummer|telefoon|numer telefonu|телефон|電話番号|电话"
+            "|puh.|puh|puhelinnumerosi|yhteysnumero|mobiili|mobilnummer|mobiltelefon|mobiltelefonnummer|tlf."
+            "|portable|tél|tél.|téléphone portable|móvil|celular|cellulare|telemóvel|mobiel|tel.|nr telefonu"
+            "|telefonní číslo|telefón|telefónne číslo|mobil|număr de telefon|telefonszám|telefoninumber|τηλέφωνο"
+            "|κινητό|telefon numarası|telefon numaranız|cep telefonu|номер телефона|телефон для связи"
+            "|номер телефону|broj telefona|tālrunis|telefonas|الهاتف|رقم الهاتف|الجوال|联系电话|手机|手機|電話|聯絡電話|手机号码"
+            "|携帯電話|연락처|전화번호|전화|휴대폰|טלפון|contact number|mobile number|mobile phone|cell|telephone number"
+            "|matkapuhelinnumero|gsm-numero"
         ),
         "company": (
             "company|company name|organization|organisation|organisaatio|yritys|yrityksen nimi|företag|företagsnamn|"
             "firma|firmanavn|virksomhed|unternehmen|société|entreprise|empresa|azienda|bedrijf|bedrijfsnaam|ettevõte|"
             "cég|компания|会社名|公司"
+            "|yritys/organisaatio|yritys tai yhteisö|yhteisö|taloyhtiö|yrityksesi|firman nimi|företag/organisation"
+            "|bolag|selskap|bedrift|bedriftsnavn|virksomhedsnavn|firmenname|nom de l'entreprise|raison sociale"
+            "|nombre de la empresa|compañía|nome azienda|società|ragione sociale|nome da empresa|organisatie"
+            "|nazwa firmy|společnost|název firmy|spoločnosť|názov firmy|companie|firmă|nume companie|cégnév"
+            "|vállalat|ettevõtte nimi|εταιρεία|εταιρία|επωνυμία|şirket|firma adı|şirket adı|название компании"
+            "|организация|компанія|організація|назва компанії|tvrtka|podjetje|uzņēmums|įmonė|الشركة|اسم الشركة"
+            "|公司名称|公司名稱|单位|貴社名|御社名|企業名|회사|회사명|업체명|חברה|business|business name|employer"
         ),
         "message": (
             "message|your message|message body|comment|comments|question|enquiry|inquiry|details|viesti|viestisi|"
             "viestin sisältö|kommentti|kysymys|lisätiedot|meddelande|ditt meddelande|fråga|melding|besked|nachricht|"
             "ihre nachricht|mitteilung|anfrage|message *|votre message|mensaje|messaggio|mensagem|bericht|uw bericht|"
             "wiadomość|zpráva|üzenet|mesaj|sõnum|сообщение|お問い合わせ内容|メッセージ|留言"
+            "|body|lisätietoja|viesti / lisätiedot|viestin teksti|terveiset|mitä haluat kysyä|kerro asiasi"
+            "|vapaa sana|meddelandetext|övrigt|övrig information|kommentarer|beskjed|henvendelse"
+            "|besked / kommentar|nachrichtentext|bemerkungen|bemerkung|ihr anliegen|anliegen|corps du message"
+            "|commentaire|commentaires|votre demande|demande|comentarios|comentario|consulta|su mensaje"
+            "|corpo del messaggio|testo|richiesta|comentários|a sua mensagem|sua mensagem|opmerking|opmerkingen"
+            "|vraag|treść wiadomości|treść|zapytanie|text zprávy|vaše zpráva|dotaz|poznámka|správa|text správy"
+            "|vaša správa|mesajul|mesajul dvs.|üzenete|üzenet szövege|megjegyzés|teade|küsimus|märkused|μήνυμα"
+            "|το μήνυμά σας|σχόλια|mesajınız|açıklama|текст сообщения|ваше сообщение|комментарий|вопрос"
+            "|повідомлення|ваше повідомлення|коментар|poruka|vaša poruka|sporočilo|ziņojums|žinutė|pranešimas"
+            "|الرسالة|رسالتك|نص الرسالة|留言内容|留言內容|内容|內容|咨询内容|訊息"
+            "|消息|お問い合わせ|ご質問|本文|内容詳細|문의내용|문의 내용|메시지|내용|הודעה"
+            "|comment or message|comments or questions|how can we help|how can we help you|"
+            "what can we help you with|project description|description"
+            "|request|notes|remarks"
         ),
         "subject": (
             "subject|topic|aihe|otsikko|ämne|emne|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|předmět|tárgy|"
             "тема"
+            "|rubrik|otsake|θέμα|konu|тема сообщения|naslov|predmet|الموضوع|主题|主旨|件名|제목|asia|mitä asia koskee"
+            "|ärende"
         ),
     }.items()
     for label in labels.split("|")
 }  # fmt: skip
-_PAIR = re.compile(r"[\s*•\-_>]{0,6}([^\W\d_][^:：|\t\n]{0,59}?)[\s*_]{0,4}[:：|\t][\s*_]{0,8}(.*)")
+# A word of a longer label ("What's your e-mail address?", "Your company's name") → what it asks for; the earlier one wins.
+_KEYWORDS = (
+    (
+        "email",
+        "email|e-mail|mail|sähköposti|sähköpostiosoite|sähköpostiosoitteesi|"
+        "e-post|epost|e-postadress|e-postadresse|e-mailadresse|"
+        "e-mail-adresse|mailadresse|correo|courriel|e-mailadres|e-posti|e-posta|почта|почты|пошта|пошти",
+    ),
+    (
+        "company",
+        "company|business|organization|organisation|yritys|yrityksen|yrityksesi|taloyhtiö|taloyhtiön|"
+        "yhteisön|organisaatio|organisaation|företag|företaget|företagets|firma|"
+        "virksomhed|unternehmen|unternehmens|société|entreprise|empresa|azienda|bedrijf|firmy",
+    ),
+    (
+        "phone",
+        "phone|telephone|mobile|puhelin|puhelinnumero|puhelinnumerosi|telefon|"
+        "telefonnummer|telefonnumret|mobilnummer|mobil|téléphone|"
+        "teléfono|telefono|telefone|telefoonnummer|телефон|telefonu",
+    ),
+    ("name", "name|nimi|nimesi|namn|navn|nom|nombre|nome|naam|jméno|имя|nazwisko"),
+    ("message", "message|viesti|viestisi|meddelande|melding|besked|nachricht|mensaje|messaggio|mensagem|bericht|wiadomość|zpráva"),
+)  # fmt: skip
+_KIND_OF_KEYWORD = {word: kind for kind, words in reversed(_KEYWORDS) for word in words.split("|")}
+_ORDER = {kind: place for place, (kind, _) in enumerate(_KEYWORDS)}
+_OF_THINGS = frozenset(
+    (
+        "form file user product item event site page project username tuotteen tuote tapahtuman lomakkeen lomake "
+        "sivuston kohteen formulär evenemang produkt formular produit campaign field domain"
+    ).split()
+)
+# Labels of the block in which some forms name the person as mails do: "From: Carol Smith <carol@x.example>".
+_FROM = frozenset(
+    (
+        "lähettäjä från fra von de da van od от від 差出人 发件人 寄件者 보낸사람 από kimden feladó saatja šalje من avsändare "
+        "afsender avsender absender expéditeur remitente mittente remetente afzender nadawca odesílatel отправитель "
+        "відправник"
+    ).split()
+)
+_LABEL_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){0,2}")
+_MOST_LABEL_WORDS = 8
+_PAIR = re.compile(r"[\s*•\-_>]{0,6}([^\W\d_][^:：|\t\n=]{0,59}?)[\s*_]{0,4}(?:[:：|\t]|=(?= ))[\s*_]{0,8}(.*)")
 _END = re.compile(
-    r"\s{0,3}(?:--\s*$|-{3,}|_{5,}|={5,}|this (?:e-?mail|message) was sent (?:from|via)|sent from (?:the )?(?:contact|web)|"
-    r"tämä viesti (?:on )?lähetetty|lähetetty (?:sivulta|lomakkeelta)|detta meddelande skickades|"
-    r"diese (?:e-mail|nachricht) wurde|date:|time:|page url|remote ip|ip[- ]address|user agent|powered by)",
+    r"\s{0,3}(?:"
+    r"--\s*$|-{3,}|_{5,}|={5,}|this (?:e-?mail|message) was sent (?:from|via)|sent from (?:the )?(?:contact|web)|"
+    r"tämä viesti (?:on )?lähetetty|tämä sähköposti (?:on )?lähetet|lähetetty (?:sivulta|lomakkeelta)|"
+    r"detta (?:e-post)?meddelande skickades|diese (?:e-mail|nachricht) wurde|date:|time:|page url|remote ip|"
+    r"ip[- ]address|user agent|powered by|\(?sent via |if you think this|to edit your|log in to view|"
+    r"view (?:this )?(?:submission|response|entry)|you can reply|reply to this e-?mail|"
+    r"ce (?:message|mail|courriel|e-mail) a été envoyé|este (?:mensaje|correo) (?:se ha|ha sido|fue) enviado|"
+    r"questa e-?mail è stata|deze e-?mail is verzonden|denne (?:e-?mail|besked|e-post|meldingen) (?:er|ble|blev) sendt|"
+    r"ta wiadomość została|tento e-mail byl|lyyti\b|tietosuojaseloste|hyväksyn (?:tieto|ehdot|että|käyttö)|consent\b"
+    r"|the results of this|does this submission|tämän lomakelähetyksen|resultatet av detta|die ergebnisse dieser"
+    r")",
     re.IGNORECASE,
 )
 
@@ -90,29 +191,50 @@ def form_of(
     reply_to: tuple[Address, ...],
     *,
     is_impersonal: bool,
-    is_table: bool = False,
+    rows: tuple[tuple[str, str], ...] = (),
 ) -> FormFields | None:
     """The form in a mail, or None.
 
-    ``is_impersonal``: the writer's address is a role's, nobody's, or one of the house. ``is_table``: labels and values were cells
-    of a table, which a space parts in the text.
+    ``is_impersonal``: the writer's address is a role's, nobody's, or one of the house. ``rows``: the rows of a table that have
+    two cells, label and value.
     """
     if "@" not in text:
         return None
-    fields = _fields(text[:_LOOKED_AT], is_table=is_table and is_impersonal)
-    kinds = {field.kind for field in fields}
+    fields = _of_rows(rows) or _fields(text[:_LOOKED_AT])
+    kinds = {field.kind for field in fields if field.value}
     person = _person(fields)
-    if person is None or len(kinds & {"name", "first_name", "last_name", "phone", "company", "message", "subject"}) < 1:
+    if person is None or not kinds & {"name", "first_name", "last_name", "phone", "company", "message", "subject"}:
         return None
-    is_other = writer is None or writer.address.lower() != person.address.lower()
-    is_confirmed = any(box.address.lower() == person.address.lower() for box in reply_to)
-    if not is_other or not (is_impersonal or is_confirmed or ("message" in kinds and len(kinds) >= 3)):
+    if not is_impersonal and not _is_believable(text, fields, kinds, person, writer, reply_to):
         return None
-    if not _begins_as_form(text, fields) and not is_impersonal:
-        return None
-    first = {field.kind: field.value for field in reversed(fields) if field.kind}
+    if is_impersonal and writer is not None and writer.domain == person.domain:
+        return None  # "Questions? Contact: billing@…" of an invoice
+    first = {field.kind: field.value for field in reversed(fields) if field.kind and field.value}
     listed = tuple((field.label, field.value) for field in fields[:_MOST_FIELDS])
     return FormFields(person, first.get("phone", ""), first.get("company", ""), first.get("message", ""), listed)
+
+
+def _is_same(one: Address, other: Address) -> bool:
+    return one.address.lower() == other.address.lower()
+
+
+def _is_believable(
+    text: str,
+    fields: list[_Field],
+    kinds: set[str],
+    person: Address,
+    writer: Address | None,
+    reply_to: tuple[Address, ...],
+) -> bool:
+    """A form from an address that may be a person's: it begins as one, and Reply-To or what was asked for confirms it."""
+    if writer is not None and _is_same(writer, person):  # some forms write in the name of who filled them in
+        return kinds >= {"email", "message"} and len(kinds - {""}) >= 3 and _is_first(text, fields[0].label)
+    is_confirmed = any(_is_same(box, person) for box in reply_to)
+    return (is_confirmed or ("message" in kinds and len(kinds) >= 3)) and _begins_as_form(text, fields)
+
+
+def _is_first(text: str, label: str) -> bool:
+    return text.lstrip(" *•_\n\t").lower().startswith(label.lower())
 
 
 def _begins_as_form(text: str, fields: list[_Field]) -> bool:
@@ -129,22 +251,36 @@ def _person(fields: list[_Field]) -> Address | None:
     found = ADDRESS.search(source.replace("mailto:", " "))
     if found is None:
         return None
-    name = (
-        ADDRESS.sub("", values.get("name", "")).strip(" <>()[]\"',")
-        or f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
-    )
-    return Address(name[:200], found.group().strip(".'"))
+    return Address(_name(values)[:200], found.group().strip(".'"))
 
 
-def _fields(text: str, *, is_table: bool) -> list[_Field]:
+def _name(values: dict[str, str]) -> str:
+    """The name in one field, or in two, of which one may be called only "name": "Prénom" and "Nom"."""
+    name = ADDRESS.sub("", values.get("name", "")).strip(" <>()[]\"',")
+    first, last = values.get("first_name", ""), values.get("last_name", "")
+    if not name or (first and last):
+        return name if " " in name else f"{first} {last}".strip() or name
+    if first and first not in name:
+        return f"{first} {name}"
+    return f"{name} {last}" if last and last not in name else name
+
+
+def _of_rows(rows: tuple[tuple[str, str], ...]) -> list[_Field]:
+    """The fields of a table, if it asks for an address."""
+    found = [_Field(label.strip(" *:："), _kind_of(label, value), value.split("\n")) for label, value in rows]
+    return found if any(field.kind == "email" for field in found) else []
+
+
+def _fields(text: str) -> list[_Field]:
     """Known labels with what stands behind or below them; other "Label: value" lines are kept too, once a known one was seen."""
     found: list[_Field] = []
     current: _Field | None = None
     for line in text.split("\n")[:_MOST_LINES]:
-        if current is not None and current.kind == "message" and current.lines and _END.match(line):
+        is_in_message = current is not None and current.kind == "message" and bool(current.lines)
+        if is_in_message and _END.match(line) and _bare(line) not in _LABELS:
             break
         is_message = current is not None and current.kind == "message" and bool(current.value)
-        field = _field(line, is_message=is_message) or (_cells(line) if is_table else None)
+        field = _field(line, is_message=is_message)
         if field is not None:
             found.append(field)
             current = field
@@ -157,29 +293,54 @@ def _fields(text: str, *, is_table: bool) -> list[_Field]:
 
 def _field(line: str, *, is_message: bool) -> _Field | None:
     """The field that begins in this line; within a message only a known label counts."""
-    alone = _bare(line)
-    if len(line) <= _LONGEST_LABEL and alone in _LABELS:
-        return _Field(line.strip(" *:：_\t"), _LABELS[alone], [])
+    if len(line) <= _LONGEST_LABEL and _bare(line) in _LABELS:
+        return _Field(line.strip(" *:：_\t"), _kind_of(line, "@"), [])
     match = _PAIR.match(line)
+    if match is None or not match.group(2).strip(" *_"):
+        is_asked = not is_message and len(line) <= _LONGEST_LABEL and line.rstrip(" *_").endswith(("?", ":", "："))
+        if is_asked and (kind := _kind_of(line, "@")):
+            return _Field(line.strip(" *:：_\t"), kind, [])
     if match is None:
-        return None
-    kind = _LABELS.get(_bare(match.group(1)), "")
+        label, dash, value = line.strip(" *").partition(" - ")
+        return _Field(label, _LABELS[_bare(label)], [value.strip(" *_")]) if dash and _bare(label) in _LABELS else None
+    kind = _LABELS.get(_bare(match.group(1)), "") if is_message else _kind_of(match.group(1), match.group(2))
     if not kind and (is_message or len(match.group(1).split()) > 4 or match.group(1).lower().startswith("http")):
         return None
     return _Field(match.group(1).strip(" *_"), kind, [match.group(2).strip(" *_")])
 
 
-def _cells(line: str) -> _Field | None:
-    """A known label of up to three words, then its value."""
-    words = line.split()
-    for count in range(min(3, len(words) - 1), 0, -1):
-        kind = _LABELS.get(_bare(" ".join(words[:count])), "")
-        if kind:
-            return _Field(" ".join(words[:count]), kind, [" ".join(words[count:])])
-    return None
+def _kind_of(label: str, value: str) -> str:
+    """What a label asks for: one that is known, or a short one that names it among other words."""
+    folded = _bare(label)
+    if kind := _LABELS.get(folded, ""):
+        return kind
+    if folded in _FROM:
+        return "name" if ADDRESS.search(value) else ""
+    words = _LABEL_WORD.findall(folded)
+    if len(words) > _MOST_LABEL_WORDS or len(folded) > _LONGEST_LABEL or not _OF_THINGS.isdisjoint(words):
+        return ""
+    kinds = {_KIND_OF_KEYWORD[word] for word in words if word in _KIND_OF_KEYWORD}
+    kind = min(kinds, key=_ORDER.__getitem__, default="")
+    return "" if kind == "email" and "@" not in value else kind
 
 
 def _bare(label: str) -> str:
-    return re.sub(r"\s*\((?:required|pakollinen|obligatorisk|optional)\)", "", label.strip(" *:：_\t•-").lower()).strip(
-        " *"
-    )
+    """The label in lower case, without marks, remarks and "your"."""
+    text = _REMARK.sub("", label.strip(" *:：_\t•-?").lower())
+    text = text.strip(" *?.:：") or text
+    if text in _LABELS:
+        return text
+    head, _, rest = text.partition(" ")
+    return rest if head in _YOURS and rest else text.removeprefix("お") if text[:1] == "お" else text
+
+
+_YOURS = frozenset(
+    "your my work business contact primary customer din ditt dina sinun "
+    "ihr ihre votre vos ton su tu tus seu sua uw je jouw vaše váš vaša "
+    "twój twoja twoje teie sinu ваш ваше ваша ваши vaš vaša vaše adınız company's asiakkaan tilaajan kontaktens".split()
+)
+
+
+_REMARK = re.compile(
+    r"\s{0,3}\((?:required|pakollinen|obligatorisk|optional|valinnainen|valfritt|pflichtfeld|obligatoire|obligatorio)\)"
+)

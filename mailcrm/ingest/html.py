@@ -220,6 +220,25 @@ def html_to_text(html: str) -> str:
     return (may_hide and _finish(_walk(root, marked, may_hide=True))) or _finish(_walk(root, marked))
 
 
+_MOST_ROWS = 200
+
+
+def two_cell_rows(html: str) -> tuple[tuple[str, str], ...]:
+    """What stands in the rows of tables that have two cells with words: a label and its value, as forms print them."""
+    if not is_within_limits(html):
+        return ()
+    found: list[tuple[str, str]] = []
+    for row in LexborHTMLParser(html).css("tr")[:_MOST_ROWS]:
+        cells = [_cell_text(cell) for cell in row.iter() if cell.tag in ("td", "th")]
+        if len(filled := [text for text in cells if text]) == 2 and "\n" not in filled[0]:
+            found.append((filled[0], filled[1]))
+    return tuple(found)
+
+
+def _cell_text(cell: LexborNode) -> str:
+    return clean_text("\n".join(_walk(cell, frozenset()).lines)).strip()
+
+
 def _walk(root: LexborNode, marked: frozenset[str], *, may_hide: bool = False) -> _Text:
     """Depth first without recursion; every element is entered once and left once.
 
