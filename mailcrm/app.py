@@ -85,7 +85,7 @@ class Foundation:
         return Desk(self.config, self.store, self.blobs, self.keyring, self.spool, self.now, wake)
 
     def places(self) -> Places:
-        return Places(rules_of(self.config), self.keyring, self.config.mail.domains[0])
+        return Places(rules_of(self.config), self.keyring, self.config.mail.domains[0], self.blobs)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, delete, exists, func, insert, or_, select, upd
 from mailcrm.address import address_key
 from mailcrm.crm.absence import after_absence_of, after_own_mail, away_by_auto_reply
 from mailcrm.crm.chatter import NewMessage, add_event, add_files, add_mentions, add_message, named
+from mailcrm.crm.commanding import Carried, Given, NotDone, carry_out
 from mailcrm.crm.first_contact import Person, ensure_person
 from mailcrm.crm.leads import (
     NewLead,
@@ -29,7 +30,10 @@ from mailcrm.crm.leads import (
 )
 from mailcrm.crm.moving import move_message
 from mailcrm.crm.participants import Joining, add_people
+from mailcrm.crm.people import wants_receipts
 from mailcrm.crm.splitting import give_turn
+from mailcrm.crm.undoing import record_run
+from mailcrm.crm.writing import write_note
 from mailcrm.forwarding import Handed, Written, had_it, write_forward
 from mailcrm.ingest.body import new_text
 from mailcrm.ingest.memory import LONGEST_TEXT, MOST_TEXTS, Known, fold_known, may_hold_quote
@@ -37,19 +41,25 @@ from mailcrm.mail import (
     Address,
     AuthorKind,
     AutoReplyType,
+    Change,
     Envelope,
     Event,
     Facts,
+    Fault,
     LeadFacts,
     MailKind,
+    Orders,
     ParsedMail,
     Reason,
     Route,
     RouteKind,
+    Verb,
     Verdict,
 )
+from mailcrm.notify.people import read_people
 from mailcrm.notify.reports import apply_report
-from mailcrm.store.engine import Session
+from mailcrm.orders import named_customer, without_commands
+from mailcrm.store.engine import Session, savepoint
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import (
     inbound,
@@ -97,6 +107,7 @@ class Arrival:
     raw_id: int | None
     inbound_id: int | None = None
     by: int | None = None  # who decided by hand
+    own_domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +129,97 @@ def apply(session: Session, arrival: Arrival, now: datetime) -> tuple[Event, ...
         count_copy(session, arrival)
         return ()
     inbound_id = arrival.inbound_id or record(session, arrival, now)
+    arrival, carried = _obeyed(session, arrival, now)
     placed = _HANDLERS[arrival.route.kind](session, arrival, inbound_id, now)
     _note_outcome(session, arrival, inbound_id, placed, now)
     author = arrival.facts.author
     if author.kind is AuthorKind.USER_PROVEN and author.user_id is not None:
         after_own_mail(session, author.user_id)
-    return placed.events
+    if carried is None:
+        return placed.events
+    return (*carried.events, *placed.events, *_receipt_of(session, arrival, inbound_id, placed, carried, now))
+
+
+# --- commands -----------------------------------------------------------------------------------------------------------
+
+
+def _obeyed(session: Session, arrival: Arrival, now: datetime) -> tuple[Arrival, Carried | None]:
+    """The commands of the mail are carried out, all or none; the mail without them, on the lead where they left it.
+
+    If one of them cannot be, the mail is held as it came.
+    """
+    orders = arrival.route.orders
+    if orders is None or arrival.route.kind is RouteKind.HOLD:
+        return arrival, None
+    try:
+        with savepoint(session, "commands"):
+            carried = carry_out(session, _given(arrival, orders), orders.commands, now)
+    except NotDone as e:
+        faulty = Orders(faults=(e.fault,))
+        held = Route(
+            RouteKind.HOLD, Reason.COMMAND_NOT_UNDERSTOOD, e.fault.line[:200], arrival.route.lead_id, orders=faulty
+        )
+        return replace(arrival, route=held), None
+    is_given = any(command.verb in (Verb.ASSIGN, Verb.TAKE) for command in orders.commands)
+    route = replace(arrival.route, lead_id=carried.lead_id, takes_lead=arrival.route.takes_lead and not is_given)
+    text = orders.text if route.kind is RouteKind.REPLY else orders.note
+    return replace(arrival, route=route, mail=without_commands(arrival.mail, text)), carried
+
+
+def _given(arrival: Arrival, orders: Orders) -> Given:
+    facts, rules_domains = arrival.facts, frozenset(arrival.own_domains)
+    token = next((t for t in facts.tokens if t.in_envelope), None)
+    if facts.writer is None:
+        raise ValueError("commands of somebody who is no proven user")
+    return Given(
+        user_id=_user_of(arrival),
+        writer=facts.writer,
+        lead_id=arrival.route.lead_id,
+        message_row_id=token.message_row_id if token else None,
+        customer=named_customer(arrival.mail, orders, rules_domains),
+        subject=arrival.mail.base_subject,
+        domains=rules_domains,
+        is_lenient=arrival.route.is_lenient,
+    )
+
+
+def _receipt_of(
+    session: Session, arrival: Arrival, inbound_id: int, placed: Placed, carried: Carried, now: datetime
+) -> tuple[Event, ...]:
+    """What was done is remembered, so that it can be taken back, and told to its writer unless they want errors only."""
+    user_id = _user_of(arrival)
+    run_id = record_run(session, inbound_id, user_id, carried.lead_id, carried.steps, now)
+    orders = arrival.route.orders or Orders()
+    more: tuple[Event, ...] = ()
+    if arrival.route.kind is RouteKind.REPLY and orders.note:
+        more = write_note(session, _lead_of(arrival.route), orders.note, user_id, now).events
+    left_out = (*orders.faults, *carried.left_out)
+    if not (left_out or carried.asked or wants_receipts(session, user_id)):
+        return more
+    changes = (*carried.changes, *map(fault_change, left_out), *_destination(session, arrival, bool(more), now))
+    told = Event(
+        "receipt", carried.lead_id, inbound_id=inbound_id, actor_user_id=user_id, changes=changes, run_id=run_id
+    )
+    return (*more, told)
+
+
+def _destination(session: Session, arrival: Arrival, has_note: bool, now: datetime) -> tuple[Change, ...]:
+    """To whom the text of the mail went."""
+    route = arrival.route
+    if route.kind is RouteKind.REPLY:
+        people = read_people(session, Event("message_out", route.lead_id, only_to_key=route.only_to_key), now)
+        outside = (*((people.customer,) if people.customer else ()), *people.copies)
+        to = ", ".join(f"{one.name} <{one.address}>" if one.name else one.address for one in outside)
+        return (Change("sent", (("to", to),)), *((Change("noted"),) if has_note else ()))
+    if route.kind is RouteKind.NOTE:
+        return (Change("noted"),)
+    return (Change("not_sent"),)
+
+
+def fault_change(fault: Fault) -> Change:
+    """A line that was not carried out, as receipts and questions say it."""
+    values = (("line", fault.line[:300]), ("why", fault.why.value), ("detail", fault.detail[:300]), *fault.values)
+    return Change("fault", values)
 
 
 # --- the inbound row ----------------------------------------------------------------------------------------------------
@@ -583,6 +679,11 @@ def _note(session: Session, arrival: Arrival, inbound_id: int, now: datetime) ->
     return Placed(lead_id, row_id, (told,))
 
 
+def _commands(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """Everything was done before; nothing is written."""
+    return Placed(arrival.route.lead_id)
+
+
 def _report(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
     """A delivery report tied to a mail of ours."""
     outbox_id, report = arrival.facts.report_outbox_id, arrival.verdict.report
@@ -623,6 +724,7 @@ def _hold(session: Session, arrival: Arrival, inbound_id: int, now: datetime) ->
         actor_user_id=author.user_id,
         reason=route.reason,
         detail=route.detail[:200],
+        changes=tuple(map(fault_change, route.orders.faults)) if route.orders else (),
     )
     return Placed(route.lead_id, None, (asked,))
 
@@ -640,6 +742,8 @@ _HANDLERS: dict[RouteKind, Handler] = {
     RouteKind.SENT: _sent,
     RouteKind.FORWARD: _forward,
     RouteKind.NOTE: _note,
+    RouteKind.COMMANDS: _commands,
+    RouteKind.RELEASE: _leave,
     RouteKind.REPORT: _report,
     RouteKind.RECEIPT: _receipt,
     RouteKind.TEAM: _team,

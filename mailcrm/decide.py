@@ -12,20 +12,24 @@ from mailcrm.address import address_key, looks_like_token
 from mailcrm.mail import (
     AuthorKind,
     AutoReplyType,
+    Command,
     Facts,
     Intent,
     LeadFacts,
     MailKind,
     NoticeKind,
+    Orders,
     ParsedMail,
     Reason,
     RefHit,
     Route,
     RouteKind,
     TokenHit,
+    Verb,
     Verdict,
 )
 from mailcrm.marker import has_marker
+from mailcrm.orders import as_note, is_send, is_undo, orders_of, without_commands
 from mailcrm.rules import Rules
 from mailcrm.threading.author import is_no_reply, is_role
 from mailcrm.threading.owner import owner_of
@@ -39,6 +43,8 @@ _NO_WAY_OUT = frozenset(
         NoticeKind.ABSENCE,
         NoticeKind.REMINDER,
         NoticeKind.NOTE,
+        NoticeKind.RECEIPT,
+        NoticeKind.HISTORY,
     }
 )
 _NOT_ANSWERS = frozenset({MailKind.RECEIPT, MailKind.CHALLENGE, MailKind.FEEDBACK_REPORT})  # row 5 knows them
@@ -55,6 +61,8 @@ class Case:
     facts: Facts
     rules: Rules
     now: datetime
+    orders: Orders | None = None  # commands in it, of a proven user
+    is_released: bool = False  # its writer was asked and said: send
 
     @property
     def is_outsider(self) -> bool:
@@ -74,7 +82,8 @@ Rule = Callable[[Case], Route | None]
 
 def decide(mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime) -> Route:
     """The first rule that holds. Never raises on any mail; what fits nothing is held for triage."""
-    case = Case(mail, verdict, facts, rules, now)
+    orders = orders_of(mail, facts.writer, now) if facts.writer else None
+    case = Case(mail, verdict, facts, rules, now, orders)
     return next(route for rule in RULES if (route := rule(case)) is not None)
 
 
@@ -213,11 +222,16 @@ def staff_token(case: Case) -> Route | None:
     if not permitting and not notes:
         return None
     named = permitting or notes
+    own = [t for t in permitting if t.intent in (Intent.UNDO, Intent.DECIDE)]
+    if own and not notes:
+        return _by_own_token(case, own[0])
     if len({t.lead_id for t in named if t.lead_id is not None}) > 1:
         return Route(RouteKind.HOLD, Reason.TOKENS_OF_TWO_LEADS)
     lead_id = named[0].lead_id
     if lead_id is None:
         return Route(RouteKind.HOLD, Reason.INTENT_NOT_BUILT)
+    if case.orders and (against := _orders_fault(case, permitting, lead_id)):
+        return against
     if notes:
         return _note(case, lead_id, len(notes) < len(case.facts.tokens))
     if any(t.intent is not Intent.REPLY or t.kind in _NO_WAY_OUT for t in permitting):
@@ -225,8 +239,71 @@ def staff_token(case: Case) -> Route | None:
     return _reply(case, permitting[0], lead_id)
 
 
+def _orders_fault(case: Case, permitting: list[TokenHit], lead_id: int | None) -> Route | None:
+    """What speaks against obeying: a line that is not understood, or a token that was not addressed to us by its writer."""
+    if case.orders is None or (lead_id is not None and has_outsider_of(case, lead_id)):
+        return None  # who has it directly has its commands too: it is logged as it is
+    if case.orders.faults and not case.is_released:
+        detail = case.orders.faults[0].line[:200]
+        return Route(RouteKind.HOLD, Reason.COMMAND_NOT_UNDERSTOOD, detail, lead_id, orders=case.orders)
+    if not any(t.user_id is not None and not t.is_retired and _is_addressed(case, t) for t in permitting):
+        return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=lead_id)
+    return None
+
+
+def _by_own_token(case: Case, token: TokenHit) -> Route:
+    """The answer to a receipt or to a question: one word does what it offers, anything else stays inside."""
+    if token.is_retired or token.user_id != case.facts.author.user_id or not _is_addressed(case, token):
+        return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=token.lead_id)
+    if token.intent is Intent.DECIDE and is_send(case.mail):
+        return Route(RouteKind.RELEASE, Reason.RELEASED_BY_MAIL, str(token.outbox_id), token.lead_id)
+    if token.intent is Intent.UNDO and is_undo(case.mail):
+        orders = Orders((Command(Verb.UNDO, "undo", number=token.outbox_id),))
+        return Route(RouteKind.COMMANDS, Reason.UNDO_TOKEN, lead_id=token.lead_id, orders=orders)
+    if case.orders and (against := _orders_fault(case, [token], token.lead_id)):
+        return against
+    if case.orders:
+        return _inside(case, case.orders, token.lead_id, Reason.COMMANDS)
+    if token.lead_id is None:
+        return Route(RouteKind.HOLD, Reason.INTENT_NOT_BUILT)
+    return _note(case, token.lead_id, had_reply_address=False)
+
+
+def _inside(case: Case, orders: Orders, lead_id: int | None, reason: Reason) -> Route:
+    """Commands, and words or files that stay inside."""
+    kept = as_note(orders)
+    files = [a for a in case.mail.attachments if a.sha256 not in case.facts.sent_hashes and not a.is_inline]
+    kind = RouteKind.NOTE if kept.note or files else RouteKind.COMMANDS
+    return Route(kind, reason, lead_id=lead_id, orders=kept, is_lenient=case.is_released)
+
+
+def _is_new_lead(orders: Orders) -> bool:
+    return any(command.verb is Verb.NEW for command in orders.commands)
+
+
+def staff_commands(case: Case) -> Route | None:
+    """A proven user without a token: what needs no lead (a new one, an absence, help) is done, the rest asked about."""
+    if not case.is_proven_user or case.orders is None or case.facts.outsiders_in_header:
+        return None
+    if not all(command.verb in _WITHOUT_LEAD for command in case.orders.commands[:1]):
+        return None
+    if not any(case.rules.is_ours(a.address) for a in (*case.mail.to, *case.mail.cc)):
+        return None  # its writer did not address it to us
+    if case.orders.faults and not case.is_released:
+        detail = case.orders.faults[0].line[:200]
+        return Route(RouteKind.HOLD, Reason.COMMAND_NOT_UNDERSTOOD, detail, orders=case.orders)
+    if not case.orders.commands:
+        return None
+    return _inside(case, case.orders, None, Reason.COMMANDS)
+
+
+_WITHOUT_LEAD = frozenset({Verb.NEW, Verb.AWAY, Verb.HELP, Verb.UNDO})
+
+
 def _note(case: Case, lead_id: int, had_reply_address: bool) -> Route:
     reason = Reason.NOTE_ADDRESS_PRESENT if had_reply_address else Reason.NOTE_TOKEN
+    if case.orders:
+        return _inside(case, case.orders, lead_id, reason)
     if not case.mail.new_text.strip() and not case.mail.attachments:
         return Route(RouteKind.HOLD, Reason.STAFF_REPLY_EMPTY, lead_id=lead_id)
     return Route(RouteKind.NOTE, reason, lead_id=lead_id)
@@ -234,9 +311,13 @@ def _note(case: Case, lead_id: int, had_reply_address: bool) -> Route:
 
 def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
     """A reply that may leave the house, unless something speaks against it."""
-    facts = case.facts
+    facts, orders = case.facts, case.orders
     if has_outsider_of(case, lead_id):
         return Route(RouteKind.SENT, Reason.SENT_DIRECTLY, lead_id=lead_id)
+    if orders and (not orders.text or _is_new_lead(orders)):
+        return _inside(case, orders, lead_id, Reason.COMMANDS)
+    if orders:
+        case = replace(case, mail=without_commands(case.mail, orders.text))
     # Who has a signed mail of a salesperson's could hand it in again for another lead: what leaves must be addressed to it.
     if token.is_retired or token.user_id is None or not _is_addressed(case, token):
         return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=lead_id)
@@ -256,6 +337,8 @@ def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
         lead_id=lead_id,
         takes_lead=lead is not None and lead.owner_id is None,
         only_to_key=token.author_key if token.is_unconfirmed else "",
+        orders=orders,
+        is_lenient=case.is_released,
     )
 
 
@@ -568,6 +651,20 @@ def _new_lead(case: Case, reason: Reason, previous_owner_id: int | None = None) 
     )
 
 
+def decide_released(mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime) -> Route:
+    """The route of a colleague's held mail that its writer released: lines that are not understood are left out."""
+    orders = orders_of(mail, facts.writer, now) if facts.writer else None
+    case = Case(mail, verdict, facts, rules, now, orders, is_released=True)
+    return staff_token(case) or staff_commands(case) or Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE)
+
+
+def sent_by_hand(case: Case, lead_id: int) -> Route | None:
+    """Where a person's "send" takes a mail with commands and nothing to send; None if there is text for the customer."""
+    if case.orders is None or (case.orders.text and not _is_new_lead(case.orders)):
+        return None
+    return _inside(case, case.orders, lead_id, Reason.BY_HAND)
+
+
 def new_lead_by_hand(mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime) -> Route:
     """The route of "make lead" in triage."""
     return _new_lead(Case(mail, verdict, facts, rules, now), Reason.BY_HAND)
@@ -583,6 +680,7 @@ RULES: tuple[Rule, ...] = (
     unproven_user,
     staff_token,
     outsider_token,
+    staff_commands,
     staff_forward,
     staff_copy,
     staff_without_token,

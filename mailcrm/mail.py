@@ -432,6 +432,10 @@ class Reason(StrEnum):
     OUTSIDER_USED_STAFF_TOKEN = "outsider_used_staff_token"
     TOKENS_OF_TWO_LEADS = "tokens_of_two_leads"
     INTENT_NOT_BUILT = "intent_not_built"
+    COMMANDS = "commands"
+    COMMAND_NOT_UNDERSTOOD = "command_not_understood"
+    UNDO_TOKEN = "undo_token"
+    RELEASED_BY_MAIL = "released_by_mail"
     STAFF_NOT_PROVEN = "staff_not_proven"
     STAFF_REPLY_LEAKS = "staff_reply_leaks"
     STAFF_REPLY_EMPTY = "staff_reply_empty"
@@ -514,6 +518,7 @@ class Intent(StrEnum):
     NOTE = "note"
     UNDO = "undo"
     DIGEST = "digest"
+    DECIDE = "decide"  # the answer to a question about held mail
 
 
 # --- commands in a salesperson's mail ------------------------------------------------------------------------------------
@@ -594,6 +599,7 @@ class Fault:
     line: str
     why: FaultWhy
     detail: str = ""
+    values: tuple[tuple[str, str], ...] = ()  # what a refusal's sentence is filled with
 
 
 @dataclass(frozen=True, slots=True)
@@ -714,6 +720,15 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Writer:
+    """A user who writes to us with proof: what their words mean depends on it."""
+
+    name: str
+    locale: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """The same mail, or one with the same Message-ID and writer, that came before."""
 
@@ -800,6 +815,7 @@ class Facts:
     reply_to: str = ""  # the outsider's own Reply-To, if answers shall go elsewhere
     outsiders_in_header: frozenset[str] = frozenset()  # keys in To/Cc that are neither ours nor staff's
     about: About | None = None  # of a proven user's mail without a token; partner and company are then the customer's
+    writer: Writer | None = None  # of a proven user
 
     def lead(self, lead_id: int | None) -> LeadFacts | None:
         """The lead with this id, if it was looked up."""
@@ -815,6 +831,8 @@ class RouteKind(StrEnum):
     SENT = "sent"  # a salesperson's mail that the customer has already; on a new lead if none is named
     FORWARD = "forward"  # what a salesperson forwarded; on a new lead if none is named
     NOTE = "note"
+    COMMANDS = "commands"  # a colleague's mail that only says what to do
+    RELEASE = "release"  # the answer to a question: the mail it asks about goes on its way
     FOLD = "fold"  # an automatic reply on the lead it answers
     VARIANT = "variant"
     REPORT = "report"
@@ -854,6 +872,8 @@ class Route:
     retire_outbox_id: int | None = None
     only_to_key: str = ""  # a reply that goes to this person alone, without earlier quotes
     confirms_key: str = ""
+    orders: Orders | None = None  # commands of a proven user; ``text`` and ``note`` are what is left of the mail
+    is_lenient: bool = False  # released: what cannot be done is left out
 
 
 # --- leaving ------------------------------------------------------------------------------------------------------------
@@ -869,6 +889,8 @@ class NoticeKind(StrEnum):
     ASSIGNED = "assigned"  # to staff: a lead was given to you
     FAILED = "failed"  # to staff: your mail was not delivered, or is late
     HELD = "held"  # to staff: your mail waits for a decision
+    RECEIPT = "receipt"  # to staff: what your commands changed
+    HISTORY = "history"  # to staff: a lead as a summary, with its mails as files
     LOOP = "loop"  # to a human, once
     DIGEST = "digest"  # to staff, in the morning
     ADMIN = "admin"  # postmaster@ and the like
@@ -881,7 +903,7 @@ class Event:
     """A fact written in the same transaction as the change; what ``notify.recipients`` decides from.
 
     ``kind`` is one of: message_in, message_out, note, event_assigned, message_failed, message_delayed, held, loop, admin,
-    absence, reminder.
+    absence, reminder, receipt, history.
     """
 
     kind: str
@@ -901,3 +923,5 @@ class Event:
     only_to_key: str = ""  # a mail to the customer that goes to this address alone, without earlier quotes
     reason: str = ""
     detail: str = ""
+    changes: tuple[Change, ...] = ()  # of commands: what was done, or why not
+    run_id: int | None = None  # of the commands that can be taken back

@@ -26,6 +26,8 @@ from mailcrm import crash
 from mailcrm.address import address_key, read_token
 from mailcrm.apart import Begun
 from mailcrm.apply import Arrival, apply, join_teams, move_to_lead
+from mailcrm.commands.reading import looks_commanding
+from mailcrm.commands.when import warm
 from mailcrm.decide import decide
 from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
@@ -33,6 +35,7 @@ from mailcrm.mail import AuthorKind, Door, Envelope, Event, Facts, Intent, Parse
 from mailcrm.notify import outbox
 from mailcrm.proof.verifier import ToCheck, Verifier
 from mailcrm.reader import Reader, Understood
+from mailcrm.release import Releasing, release
 from mailcrm.rules import Rules, is_public
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store, has_ended, remembering, savepoint
@@ -60,6 +63,15 @@ class Places:
     rules: Rules
     keyring: Keyring
     domain: str  # of our Message-IDs
+    blobs: Blobs
+
+    @property
+    def own_domains(self) -> tuple[str, ...]:
+        return tuple(sorted(self.rules.domains))
+
+    @property
+    def releasing(self) -> Releasing:
+        return Releasing(self.rules, self.keyring, self.blobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +99,14 @@ def process_one(
     facts = look_up(session, mail, verdict, entry.envelope, places.rules, places.keyring, now)
     route = decide(mail, verdict, facts, places.rules, now)
     raw_id = None if route.kind is RouteKind.DUPLICATE else _keep_raw(session, entry.raw, now)
-    arrival = Arrival(entry.spool_id, entry.envelope, mail, verdict, facts, route, raw_id)
+    arrival = Arrival(
+        entry.spool_id, entry.envelope, mail, verdict, facts, route, raw_id, own_domains=places.own_domains
+    )
     events = apply(session, arrival, now)
     if route.kind is RouteKind.DUPLICATE:
         events = _decide_again(session, arrival, places, now)
+    elif route.kind is RouteKind.RELEASE:
+        events = release(session, arrival, places.releasing, now)
     outbox.enqueue(session, events, now, places.domain)
     return route
 
@@ -279,6 +295,8 @@ class Worker:
 
     def _run_group(self, begun: _Begun) -> None:
         read = self._with_proof(self._understand_all(begun), begun)
+        if any(looks_commanding(item.mail.new_text[:200]) for item in read):
+            warm()  # the words for dates, outside the transaction
         try:
             self._store_blobs(read)
         except OSError as e:  # the disk, no mail: nothing was begun

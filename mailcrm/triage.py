@@ -17,7 +17,7 @@ from mailcrm.apply import Arrival, apply
 from mailcrm.crm.desk import Desk
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Right, actor, may_decide, require
-from mailcrm.decide import Case, leaking_piece, new_lead_by_hand, staff_reply_fault
+from mailcrm.decide import Case, leaking_piece, new_lead_by_hand, sent_by_hand, staff_reply_fault
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import (
     Address,
@@ -35,6 +35,7 @@ from mailcrm.mail import (
     Verdict,
 )
 from mailcrm.notify import outbox
+from mailcrm.orders import orders_of, without_commands
 from mailcrm.rules import Rules, rules_of
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import inbound, lead, raw
@@ -87,10 +88,25 @@ def send(desk: Desk, inbound_id: int, by: int) -> Done:
         lead_id = _staff_lead(kept)
         if any(token.intent is Intent.NOTE for token in facts.tokens):
             raise Refused("It was written to the address for internal notes: keep it as a note.")
-        _refuse_leaks(session, kept, facts, rules_of(desk.config), lead_id, now)
+        rules = rules_of(desk.config)
+        orders = orders_of(kept.mail, facts.writer, now) if facts.writer else None
+        case = Case(kept.mail, kept.verdict, facts, rules, now, orders, is_released=True)
+        if inside := sent_by_hand(case, lead_id):
+            return inside
+        if orders:
+            kept = replace(kept, mail=without_commands(kept.mail, orders.text))
+        _refuse_leaks(session, kept, facts, rules, lead_id, now)
         is_new_person = kept.row.reason == Reason.NEW_PERSON_REPLY
         key = kept.row.reason_detail if is_new_person else ""
-        return Route(RouteKind.REPLY, Reason.BY_HAND, lead_id=lead_id, only_to_key=key, confirms_key=key)
+        return Route(
+            RouteKind.REPLY,
+            Reason.BY_HAND,
+            lead_id=lead_id,
+            only_to_key=key,
+            confirms_key=key,
+            orders=orders,
+            is_lenient=True,
+        )
 
     return _decide(desk, inbound_id, by, choose)
 
@@ -180,8 +196,9 @@ def _decide(desk: Desk, inbound_id: int, by: int, choose: Choice) -> Done:
         facts = _facts(session, desk, kept, by, now)
         route = choose(session, kept, facts, now)
         arrival = Arrival(
-            kept.row.spool_id, kept.envelope, kept.mail, kept.verdict, facts, route, kept.row.raw_id, inbound_id, by
-        )
+            kept.row.spool_id, kept.envelope, kept.mail, kept.verdict, facts, route, kept.row.raw_id, inbound_id, by,
+            tuple(desk.config.mail.domains),
+        )  # fmt: skip
         outbox.enqueue(session, apply(session, arrival, now), now, desk.config.mail.domains[0])
         return session.execute(select(inbound.c.lead_id).where(inbound.c.id == inbound_id)).scalar()
 

@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from mailcrm import app, triage
 from mailcrm.address import read_token
+from mailcrm.commands.words import VERBS
 from mailcrm.crm.activities import NewActivity, schedule
 from mailcrm.crm.call import Call
 from mailcrm.crm.done import Refused
@@ -45,6 +46,9 @@ CANARY = re.compile(r"canary\d+", re.IGNORECASE)
 VALUE = Decimal("1333777")
 _SECRETS = {
     "a canary of a note or a card": CANARY,
+    "a command": re.compile(
+        r"(?m)^\s*/ ?(?:" + "|".join(sorted(VERBS, key=len, reverse=True)).replace("?", r"\?") + r")\b"
+    ),
     "the value on the card": re.compile(r"1\D?333\D?777"),
     "a line of the card": re.compile(r"(?mi)^[\s>*]*(stage|vaihe|lead \d+|liidi \d+|also open|myös auki): ?\S"),
     "an address of staff": re.compile(r"[\w.+-]+@firma\.test", re.IGNORECASE),
@@ -117,6 +121,10 @@ def _shown(caught: CaughtMail) -> str:
     return str(part.get_content()) if part else f"<pre>{html.escape(_said(caught))}</pre>"
 
 
+def _lines(text: str) -> str:
+    return html.escape(text).replace("\n", "<br>")
+
+
 def _prefixed(text: str, sign: str = "> ") -> str:
     return "".join(f"{sign}{line}\n" for line in text.splitlines())
 
@@ -152,15 +160,18 @@ QUOTINGS: dict[str, Quoting] = {
     ),
     "HTML": lambda to, text: (
         "",
-        f"<p>{text}</p><div class='gmail_quote'>wrote:<blockquote>{_shown(to)}</blockquote></div>",
+        f"<p>{_lines(text)}</p><div class='gmail_quote'>wrote:<blockquote>{_shown(to)}</blockquote></div>",
     ),
     "HTML of Outlook": lambda to, text: (
         "",
-        f"<div>{text}</div><div id='divRplyFwdMsg'><b>From:</b> x<br><b>Sent:</b> y</div><div>{_shown(to)}</div>",
+        f"<div>{_lines(text)}</div><div id='divRplyFwdMsg'><b>From:</b> x<br><b>Sent:</b> y</div><div>{_shown(to)}</div>",
     ),
-    "HTML, nothing around it": lambda to, text: ("", f"<p>{text}</p>{_shown(to)}"),
-    "HTML of the text": lambda to, text: ("", f"<p>{text}</p><p>{html.escape(_said(to)).replace(chr(10), '<br>')}</p>"),
-    "text and HTML that differ": lambda to, text: (text, f"<p>{text}</p>{_shown(to)}"),
+    "HTML, nothing around it": lambda to, text: ("", f"<p>{_lines(text)}</p>{_shown(to)}"),
+    "HTML of the text": lambda to, text: (
+        "",
+        f"<p>{_lines(text)}</p><p>{html.escape(_said(to)).replace(chr(10), '<br>')}</p>",
+    ),
+    "text and HTML that differ": lambda to, text: (text, f"<p>{_lines(text)}</p>{_shown(to)}"),
 }
 
 
@@ -254,6 +265,8 @@ class World:
             "staff answers badly": (6, self.staff_pastes),
             "staff attaches a notice": (5, self.staff_attaches),
             "staff writes a note": (5, self.staff_notes),
+            "staff commands": (12, self.staff_commands),
+            "staff answers a question or a receipt": (6, self.staff_says_a_word),
             "staff answers to all": (4, self.staff_answers_all),
             "staff writes to the customer": (2, self.staff_writes_directly),
             "the page: a note": (3, self.page_note),
@@ -423,6 +436,50 @@ class World:
             return
         made = mail(f"{name}@firma.test", address, "Re: note", f"{self.secret()} @Otto")
         self.staff_put(name, made, address)
+
+    def command(self) -> str:
+        """A line as people write it: right, wrong, in bold, with what must stay inside."""
+        secret, word = (
+            f"canary{self.number}",
+            self.dice.choice(("tomorrow", "3.12.", "in 2 weeks", "soon", "next friday")),
+        )
+        rest = self.dice.choice(
+            ("", secret, f"{word} {secret}", f"until {word}", "12000", f"12000 {secret}", "Otto", f"#{self.any_lead()}")
+        )
+        sign = self.dice.choice(("/", "/", "/", "/", "#", "*/", "/ ", "／", "\u200b/"))
+        verb = self.dice.choice([*VERBS, "wom", "stagee", "nottte"])
+        return f"{sign}{verb} {rest}".strip() + ("*" if sign == "*/" else "")
+
+    def staff_commands(self) -> None:
+        """Commands above the text, below it, in the subject, before a note; in every way of quoting."""
+        found = self.any_notice()
+        if found is None:
+            return
+        name, notice = found
+        self.number += 1
+        lines = "\n".join(self.command() for _ in range(self.dice.choice((1, 1, 2, 4))))
+        note = f"\n/note {self.secret()}\n{self.secret()}" if self.dice.random() < 0.3 else ""
+        text = self.dice.choice(
+            (lines, f"{lines}\n\n{self.harmless()}", f"{self.harmless()}\n{lines}", f"{lines}\n\nBr, {name}")
+        )
+        made = self.answered(notice, f"{name}@firma.test", text + note, self.dice.choice([*QUOTINGS]))
+        if self.dice.random() < 0.15:
+            del made["Subject"]
+            made["Subject"] = self.command()
+        self.staff_put(name, made, address_in(made["To"]))
+
+    def staff_says_a_word(self) -> None:
+        """ "send" or "undo" to whatever came last; an outsider may say it too."""
+        late = [n for n in self.notices()[-10:] if (c := read_token(_reply_to(n))) and c.intent in ("undo", "decide")]
+        if not late:
+            return
+        notice = self.dice.choice(late)
+        name = notice.rcpt_to[0].partition("@")[0]
+        who = self.dice.choice((f"{name}@firma.test",) * 4 + ("bob@firma.test", "mallory@evil.example"))
+        word = self.dice.choice(("send", "lähetä", "undo", "kumoa", "/undo", "ok", "send it", "/won 5"))
+        made = self.answered(notice, who, word, self.dice.choice(("none", "top", "HTML")))
+        self.count[f"said: {read_token(_reply_to(notice)).intent}"] += 1  # type: ignore[union-attr]
+        self.staff_put(who.partition("@")[0], made, address_in(made["To"]))
 
     def staff_answers_all(self) -> None:
         """Reply and note addresses in one mail, or as two transactions; sometimes the customer in Cc."""

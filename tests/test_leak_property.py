@@ -48,6 +48,9 @@ def test_the_steps_of_all_seeds_together_did_what_they_were_for() -> None:
     assert _seen["left for the outside"] > 30
     assert _seen["decided"] > 5
     assert _seen["refused"] > 0
+    assert _seen["staff commands"] > 10
+    assert _seen["said: decide"] > 0
+    assert _seen["said: undo"] > 0
 
 
 # --- the eye sees -------------------------------------------------------------------------------------------------------
@@ -86,6 +89,8 @@ def test_the_eye_finds_nothing_in_a_mail_that_may_leave() -> None:
         "> Stage: Assigned",
         "alice@firma.test",
         "https://crm-page.firma.test/leads/1",
+        "/won 12000",
+        "Hi\n/hävitty liian kallis",
         f"write to {OTHER}",
         "as in <notice@crm.firma.test>",
     ],

@@ -149,7 +149,7 @@ def running_website(
         wake=lambda: None,
     )
     tables.metadata.create_all(store.writer)
-    places = Places(rules_of(config), desk.keyring, DOMAIN)
+    places = Places(rules_of(config), desk.keyring, DOMAIN, desk.blobs)
     worker = Worker(store, spool, desk.blobs, places, desk.now, reader(0))
     site = Website(desk, build(desk, routes(desk, triage)), worker)
     site.write(lambda session: _fill(session, site, locale))

@@ -46,6 +46,9 @@ def user() -> None:
 @click.option("--time-zone", help="Else the company's.")
 @click.option("--working-days", default="12345", show_default=True, help="Monday is 1.")
 @click.option("--digest-at", default="07:30", show_default=True, help="Local time of the morning digest.")
+@click.option(
+    "--receipts", type=click.Choice(["all", "errors"]), default="all", show_default=True, help="Of commands by mail."
+)
 @click.pass_context
 @writes
 def user_add(
@@ -59,12 +62,13 @@ def user_add(
     time_zone: str | None,
     working_days: str,
     digest_at: str,
+    receipts: str,
 ) -> None:
     """Add a user. Set a password with `mailcrm user password`, or let them work by mail alone."""
     with writing_desk(ctx) as desk:
         company = desk.config.company
         zone = time_zone or company.time_zone
-        new = people.NewUser(name, address, role, locale or company.locale, zone, working_days, digest_at)
+        new = people.NewUser(name, address, role, locale or company.locale, zone, working_days, digest_at, receipts)
 
         def verb(session: Session, by: None, now: datetime) -> Done:
             done = people.add_user(session, new, desk.config.mail, by, now)
@@ -113,6 +117,17 @@ def _typed_password() -> str:
 def _set_password(ctx: click.Context, address: str, hash_: str) -> None:
     _on_user(ctx, address, people.set_password, hash_)
     click.echo(f"The password of {address} is set; whoever was signed in is signed out.")
+
+
+@user.command("receipts")
+@click.argument("address")
+@click.argument("which", type=click.Choice(["all", "errors"]))
+@click.pass_context
+@writes
+def user_receipts(ctx: click.Context, address: str, which: str) -> None:
+    """Whether a user gets a receipt of every command by mail, or only of what could not be done."""
+    _on_user(ctx, address, people.set_user_fields, {"receipts": which})
+    click.echo(f"{address} gets receipts: {which}.")
 
 
 @user.command("deactivate")

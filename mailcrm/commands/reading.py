@@ -23,6 +23,9 @@ _TAKES_TEXT = frozenset(
 _DECORATION = "*_`\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\xad"  # of bold text, and letters that nobody sees
 _SIGNS = "/／⁄∕\\#＃"
 _SLASHED = re.compile(rf"([{re.escape(_SIGNS)}])[ \xa0]?([^\W\d_]+(?:-[^\W\d_]+)?|\?)(.*)\Z", re.DOTALL)
+_WITHIN = re.compile(
+    rf"(?<=\s)[/／](?:{'|'.join(sorted(map(re.escape, VERBS), key=len, reverse=True))})(?![\w/.-])", re.IGNORECASE
+)
 _LONGEST_SEEN = 5_000  # of a line; a note may be longer
 
 
@@ -44,6 +47,11 @@ def is_command_line(line: str) -> bool:
     """Whether a line begins with a command word, or nearly one; for the last look at what leaves."""
     slashed = _slashed(line)
     return slashed is not None and _is_near(slashed)
+
+
+def holds_command(line: str) -> bool:
+    """Whether a line that is no quote begins with a command, or has one within it."""
+    return not line.startswith(">") and (is_command_line(line) or _WITHIN.search(line) is not None)
 
 
 def read_orders(text: str, subject: str, place: Place, writer: str = "") -> Orders:

@@ -340,6 +340,7 @@ _FORMS: dict[str, _Form] = {
 # --- the library --------------------------------------------------------------------------------------------------------
 
 
+@cache
 def warm() -> None:
     """Load the library and both its languages; once in a process."""
     for language in ("fi", "en"):

@@ -19,6 +19,7 @@ from mailcrm.store.engine import Session
 from mailcrm.store.tables import (
     activity,
     attachment,
+    command_run,
     inbound,
     inbound_copy,
     lead,
@@ -172,6 +173,7 @@ def _erase_leads(session: Session, leads: list[int]) -> None:
         session.execute(update(stage_change).where(stage_change.c.lead_id.in_(some)).values(reason=""))
         session.execute(update(activity).where(activity.c.lead_id.in_(some)).values(summary="", feedback=""))
         session.execute(delete(participant).where(participant.c.lead_id.in_(some)))
+        session.execute(delete(command_run).where(command_run.c.lead_id.in_(some)))
         received = message_ref.c.kind != "ours"
         session.execute(delete(message_ref).where(message_ref.c.lead_id.in_(some), received))
 

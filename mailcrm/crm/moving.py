@@ -8,6 +8,7 @@ from mailcrm.crm.chatter import add_event
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import (
     activity,
+    command_run,
     follower,
     inbound,
     lead,
@@ -33,7 +34,7 @@ def move_message(
     _move_refs(session, row_id, to_lead_id)
     _copy_participants(session, from_lead_id, to_lead_id)
     if is_opener and _is_untouched(session, from_lead_id):
-        _dissolve(session, from_lead_id, to_lead_id, now)
+        dissolve(session, from_lead_id, to_lead_id, now)
     add_event(session, to_lead_id, "moved_here", {"from_id": from_lead_id, "message_id": row_id}, by, now)
 
 
@@ -45,10 +46,11 @@ def _is_untouched(session: Session, lead_id: int) -> bool:
     return session.execute(by_people.limit(1)).first() is None
 
 
-def _dissolve(session: Session, lead_id: int, to_lead_id: int, now: datetime) -> None:
+def dissolve(session: Session, lead_id: int, to_lead_id: int, now: datetime) -> None:
     """Take away an empty lead; its number leads to the other one from now on."""
     for table in (outbox, inbound, message_ref):
         session.execute(update(table).where(table.c.lead_id == lead_id).values(lead_id=to_lead_id))
+    session.execute(update(command_run).where(command_run.c.lead_id == lead_id).values(lead_id=to_lead_id))
     session.execute(update(moved_lead).where(moved_lead.c.to_lead_id == lead_id).values(to_lead_id=to_lead_id))
     session.execute(update(lead).where(lead.c.follows_lead_id == lead_id).values(follows_lead_id=to_lead_id))
     for child in (lead_tag, stage_change, participant, follower, activity, mention, message):

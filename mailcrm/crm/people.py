@@ -35,6 +35,7 @@ class NewUser:
     time_zone: str = "Europe/Helsinki"
     working_days: str = "12345"
     digest_at: str = "07:30"
+    receipts: str = "all"
     password_hash: str | None = None
 
 
@@ -50,7 +51,9 @@ def add_user(session: Session, new: NewUser, mail: Mail, by: int | None, now: da
     return Done(user_id)
 
 
-_SETTINGS = {"name", "role", "locale", "time_zone", "working_days", "digest_at", "deputy_id", "absent_until"}
+_SETTINGS = {
+    "name", "role", "locale", "time_zone", "working_days", "digest_at", "receipts", "deputy_id", "absent_until",
+}  # fmt: skip
 
 
 def set_user_fields(session: Session, user_id: int, changes: Mapping[str, Any], by: int | None, now: datetime) -> Done:
@@ -130,6 +133,11 @@ def activate_user(session: Session, user_id: int, by: int | None, now: datetime)
     return Done(user_id)
 
 
+def wants_receipts(session: Session, user_id: int) -> bool:
+    """Whether they want to be told what their commands changed, or only what could not be done."""
+    return session.execute(select(user.c.receipts).where(user.c.id == user_id)).scalar() == "all"
+
+
 def user_by_address(session: Session, address: str) -> int | None:
     """The id of the active user with this address."""
     asked = (
@@ -170,6 +178,8 @@ def _check_settings(values: Mapping[str, Any]) -> None:
         raise Refused("Working days are written as 12345: Monday is 1.")
     if "digest_at" in values and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", values["digest_at"]):
         raise Refused("The time of the digest is written as 07:30.")
+    if "receipts" in values and values["receipts"] not in ("all", "errors"):
+        raise Refused("Receipts of commands are all or errors.")
     if "time_zone" in values:
         _check_zone(values["time_zone"])
 

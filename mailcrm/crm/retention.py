@@ -15,10 +15,11 @@ from mailcrm.crm.desk import Desk
 from mailcrm.ingest.spool import Spool
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store
-from mailcrm.store.tables import attachment, inbound, inbound_copy, message, outbox, raw, web_session
+from mailcrm.store.tables import attachment, command_run, inbound, inbound_copy, message, outbox, raw, web_session
 
 _BATCH = 500
 _BLOB_AGE = timedelta(hours=24)
+_UNDO_DAYS = 7  # what commands did can be taken back for a day; a question about it may come later
 
 
 def keep_retention(desk: Desk) -> dict[str, int]:
@@ -40,6 +41,7 @@ def _rules(kept: Retention, now: datetime) -> dict[str, Callable[[Session], int]
         "raw": lambda session: drop_raw(session, before(kept.raw_days)),
         "sent": lambda session: drop_sent_bytes(session, before(kept.sent_days)),
         "sessions": lambda session: drop_sessions(session, now),
+        "undo": lambda session: drop_runs(session, before(_UNDO_DAYS)),
     }
 
 
@@ -60,6 +62,7 @@ def drop_inbound(session: Session, states: tuple[str, ...], before: datetime) ->
         inbound.c.received_at < before,
         ~exists().where(message.c.inbound_id == inbound.c.id),
         ~exists().where(outbox.c.inbound_id == inbound.c.id),
+        ~exists().where(command_run.c.inbound_id == inbound.c.id),
     )
     rows = session.execute(asked.limit(_BATCH)).all()
     ids = [row.id for row in rows]
@@ -93,6 +96,11 @@ def drop_sent_bytes(session: Session, before: datetime) -> int:
 def drop_sessions(session: Session, now: datetime) -> int:
     """Sign-ins that have ended."""
     return session.execute(delete(web_session).where(web_session.c.expires_at < now)).rowcount
+
+
+def drop_runs(session: Session, before: datetime) -> int:
+    """How to take back what commands did, long after it could be."""
+    return session.execute(delete(command_run).where(command_run.c.at < before)).rowcount
 
 
 def _drop_unused_raw(session: Session, ids: list[Any]) -> None:

@@ -21,7 +21,22 @@ def split(session: Session, row_id: int, by: int, now: datetime) -> Done:
 
     Once: afterwards the message is no guess. The owner is told unless they did it themselves.
     """
-    entry = _guessed(session, row_id)
+    return _split(session, _guessed(session, row_id), by, now)
+
+
+def split_off(session: Session, row_id: int, by: int, now: datetime) -> Done:
+    """The same for any mail of the customer that is not the only one of its lead: a person says that it is another matter."""
+    entry = _entry(session, row_id)
+    if entry["kind"] != "email_in":
+        raise Refused("Only a customer's mail becomes a lead of its own.")
+    mails = (message.c.lead_id == entry["lead_id"], message.c.kind == "email_in", message.c.id != row_id)
+    if session.execute(select(message.c.id).where(*mails).limit(1)).first() is None:
+        raise Refused("It is the only mail of the customer on this lead.")
+    return _split(session, entry, by, now)
+
+
+def _split(session: Session, entry: dict[str, Any], by: int, now: datetime) -> Done:
+    row_id = entry["id"]
     old = session.execute(select(lead).where(lead.c.id == entry["lead_id"]).with_for_update()).mappings().one()
     lead_id = create_lead(session, _new_lead(entry, dict(old)), by, now)
     move_message(session, row_id, lead_id, now, is_opener=False, by=by)
@@ -39,11 +54,16 @@ def split(session: Session, row_id: int, by: int, now: datetime) -> Done:
 
 
 def _guessed(session: Session, row_id: int) -> dict[str, Any]:
+    row = _entry(session, row_id)
+    if not row["is_guess"]:
+        raise Refused("This message was not placed by a guess, or has been split off already.")
+    return row
+
+
+def _entry(session: Session, row_id: int) -> dict[str, Any]:
     row = session.execute(select(message).where(message.c.id == row_id).with_for_update()).mappings().first()
     if row is None:
         raise NotFound("There is no message %(id)s.", id=row_id)
-    if not row["is_guess"]:
-        raise Refused("This message was not placed by a guess, or has been split off already.")
     return dict(row)
 
 

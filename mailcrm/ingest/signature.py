@@ -75,6 +75,16 @@ _CONTACT = re.compile(
 _POSTSCRIPT = re.compile(r"(?:p\.?\s?s\.?|ps\b|nb\b|huom\b|obs\b|edit\b)\s?[.:;,)]?\s", re.IGNORECASE)
 
 
+def is_closing(line: str, writer: str = "") -> bool:
+    """Whether a line says nothing but good-bye: a closing phrase, the writer's own name, both, or what a phone adds."""
+    text = bare(line).strip(_ENDS)
+    closing, name = _closing_of(text)
+    own = {word.casefold() for word in writer.split()}
+    rest = (name if closing else text).casefold().replace("/", " ").split()
+    is_own = bool(rest) and all(word.strip(_ENDS) in own for word in rest)
+    return (closing in _CLOSINGS and (not rest or is_own)) or (not closing and is_own)
+
+
 def is_delimiter(line: str) -> bool:
     """RFC 3676 4.3: two dashes and a space; the space is often lost."""
     return line in ("-- ", "--", "--\xa0", "—", "– ")

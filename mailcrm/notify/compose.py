@@ -18,7 +18,9 @@ from mailcrm.i18n import Translator, format_datetime, format_size, known_locale,
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.marker import MARKER, has_marker
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
+from mailcrm.notify.commandwords import HelpLine, help_lines
 from mailcrm.notify.files import File, is_executable, safe_filename
+from mailcrm.notify.history import mail_parts, summary
 from mailcrm.notify.letterhead import (
     Letterhead,
     called,
@@ -197,6 +199,7 @@ class View:
     card: tuple[Line, ...]
     url: str
     reason: str
+    help: tuple[HelpLine, ...] = ()
 
 
 def _notice(material: Material, head: Letterhead, templates: Templates, now: datetime) -> Composed:
@@ -218,7 +221,8 @@ def _notice(material: Material, head: Letterhead, templates: Templates, now: dat
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]
-    made = _assembled(material, head, rendered, headers, _all_parts(material), now)
+    parts = mail_parts(material) if material.mails else _all_parts(material)
+    made = _assembled(material, head, rendered, headers, parts, now)
     shown = [view.card_title, *(f"{line.label}: {line.value}" for line in view.card)] if view.card else []
     return replace(made, card_lines=tuple(shown))
 
@@ -253,7 +257,8 @@ def _lead_thread(material: Material, head: Letterhead) -> list[tuple[str, str]]:
 
 def notice_view(material: Material, answer: Answer, reader: Reader, head: Letterhead, words: Translator) -> View:
     """All that a notice says, in the reader's language."""
-    text = _shown_text(material)
+    is_history = material.row.kind == NoticeKind.HISTORY
+    text = summary(material, words, _zone(reader, head)) if is_history else _shown_text(material)
     note_address = _note_address(material, answer, head)
     subject = _notice_subject(material, words)
     card = material.card
@@ -274,12 +279,19 @@ def notice_view(material: Material, answer: Answer, reader: Reader, head: Letter
         card=card_lines(card, words) if card and _shows_card(material) else (),
         url=_page_url(material, head),
         reason=reason_line(material, words),
+        help=help_lines(words) if _asks_for_help(material) else (),
     )
 
 
 def _shows_card(material: Material) -> bool:
     """A question has no links and stays short: it may be answered from a mail that somebody forged."""
-    return material.row.kind not in (NoticeKind.HELD, NoticeKind.DIGEST)
+    return material.row.kind not in (NoticeKind.HELD, NoticeKind.DIGEST, NoticeKind.RECEIPT)
+
+
+def _asks_for_help(material: Material) -> bool:
+    """A question about a command, or somebody who asked."""
+    changes = material.row.params.get("changes", ())
+    return any(one["what"] in ("fault", "help") for one in changes)
 
 
 def _page_url(material: Material, head: Letterhead) -> str:
@@ -298,6 +310,8 @@ def _zone(reader: Reader, head: Letterhead) -> str:
 def _shown_text(material: Material) -> str:
     if material.row.kind == NoticeKind.HELD:
         return tidy(material.arrived.excerpt if material.arrived else _beginning(material.message))
+    if material.row.kind == NoticeKind.RECEIPT:
+        return ""
     if material.arrived is not None:
         return tidy(material.arrived.excerpt)
     if material.row.kind in (NoticeKind.MESSAGE, NoticeKind.NOTE, NoticeKind.SENT, NoticeKind.FAILED):
@@ -310,7 +324,7 @@ def _beginning(message: Shown | None) -> str:
 
 
 def _arrived_heading(material: Material, reader: Reader, head: Letterhead, words: Translator) -> str:
-    if material.arrived is None:
+    if material.arrived is None or material.row.kind == NoticeKind.RECEIPT:
         return ""
     at = format_datetime(material.arrived.received_at, words.locale, _zone(reader, head))
     author = material.arrived.author
@@ -340,11 +354,13 @@ def _notice_subject(material: Material, words: Translator) -> str:
     prefix = {
         NoticeKind.FAILED: _("Not delivered: %(subject)s"),
         NoticeKind.HELD: _("Not sent yet: %(subject)s"),
+        NoticeKind.RECEIPT: _("Receipt: %(subject)s"),
+        NoticeKind.HISTORY: _("History: %(subject)s"),
         NoticeKind.LOOP: _("Held, going in circles: %(subject)s"),
         NoticeKind.REMINDER: _("Reminder: %(subject)s"),
         NoticeKind.ADMIN: _("For the administrators: %(subject)s"),
     }.get(kind, "%(subject)s")
-    return prefix % {"subject": about}
+    return prefix % {"subject": about.lstrip("/／⁄∕\\#＃ ")}
 
 
 def _file_lines(material: Material, head: Letterhead, words: Translator) -> tuple[FileLine, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 from mailcrm.address import looks_like_token
+from mailcrm.commands.reading import holds_command
 from mailcrm.marker import has_marker
 
 _BETWEEN_WORDS = re.compile(r"[>|\s]+")
@@ -52,6 +53,7 @@ def leak(raw: bytes, forbidden: Forbidden) -> str:
     known = _folded(forbidden.known_outside)
     checks = (
         _marker(said),
+        _command(raw, known),
         _token(said, forbidden.own_token, forbidden.domains),
         _first("The mail holds an address of staff", said, forbidden.staff_addresses, known),
         _host(said, forbidden.page_host),
@@ -59,6 +61,18 @@ def leak(raw: bytes, forbidden: Forbidden) -> str:
         _note(said, forbidden.notes, known),
     )
     return next((found for found in checks if found), "")
+
+
+def _command(raw: bytes, known: str) -> str:
+    """A line that says what to do, in the text itself; what is quoted is the customer's own.
+
+    Within a line too: a mail client that lost the line breaks has put commands and text into one.
+    """
+    body = email.message_from_bytes(raw, policy=email.policy.default).get_body(("plain",))
+    content = body.get_payload(decode=True) if body is not None else b""
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+    found = (line for line in text.splitlines() if holds_command(line) and _folded(line).strip() not in known)
+    return next((f"The mail holds a command: {line.strip()[:100]}" for line in found), "")
 
 
 def _texts(raw: bytes, depth: int = 0) -> Iterable[str]:

@@ -148,6 +148,28 @@ class Guarded:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptMail:
+    """A mail as it came or left, to be sent along as a file."""
+
+    at: datetime
+    author: str
+    kind: str
+    size: int
+    raw: bytes = b""
+    sha256: str = ""  # of a large one, which is a file
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An entry of a lead's chatter as its history tells it."""
+
+    at: datetime
+    author: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """All that one mail is made of."""
 
@@ -162,6 +184,8 @@ class Material:
     undelivered: Undelivered | None = None
     guarded: Guarded | None = None
     contents: Mapping[int, bytes] | None = None  # attachment id -> bytes, of those that go along
+    written: tuple[Written, ...] = ()  # all of a lead, for its history
+    mails: tuple[KeptMail, ...] = ()  # and its mails as they came and went
 
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -273,6 +297,29 @@ _INSIDE_IDS = Prepared(
     )
 )
 _STAFF = Prepared(select(user_address.c.key))
+_HISTORY = Prepared(
+    select(
+        message.c.kind,
+        message.c.at,
+        message.c.author_name,
+        message.c.author_address,
+        message.c.new_text,
+        message.c.text,
+        user.c.name.label("user_name"),
+        partner.c.name.label("partner_name"),
+        raw.c.compressed,
+        raw.c.sha256,
+        raw.c.size,
+        outbox.c.bytes,
+    )
+    .outerjoin(user, user.c.id == message.c.author_user_id)
+    .outerjoin(partner, partner.c.id == message.c.author_partner_id)
+    .outerjoin(raw, raw.c.id == message.c.raw_id)
+    .outerjoin(outbox, outbox.c.id == message.c.outbox_id)
+    .where(message.c.lead_id == bindparam("lead"), message.c.kind != "event")
+    .order_by(message.c.at.desc(), message.c.id.desc())
+    .limit(500)
+)
 
 
 def read_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material, ...]:
@@ -296,7 +343,13 @@ def read_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material,
         )
         for row in rows
     ]
-    return tuple(_for_customer(session, one) if one.row.kind == NoticeKind.CUSTOMER_REPLY else one for one in made)
+    return tuple(_completed(session, one) for one in made)
+
+
+def _completed(session: Session, material: Material) -> Material:
+    if material.row.kind == NoticeKind.CUSTOMER_REPLY:
+        return _for_customer(session, material)
+    return _with_history(session, material) if material.row.kind == NoticeKind.HISTORY else material
 
 
 def _is_about_arrived(row: Outgoing) -> bool:
@@ -306,6 +359,8 @@ def _is_about_arrived(row: Outgoing) -> bool:
 
 def with_contents(material: Material, blobs: Blobs, head: Letterhead) -> Material:
     """The material with the files that go along: to a customer all, to staff what ``files.carried`` allows."""
+    if material.mails:
+        return replace(material, mails=_fitting(material.mails, blobs, head.attachment_bytes))
     if material.message is None or not material.message.files:
         return material
     files = material.message.files
@@ -316,6 +371,16 @@ def with_contents(material: Material, blobs: Blobs, head: Letterhead) -> Materia
     else:
         return material
     return replace(material, contents={file.id: blobs.read(file.sha256) for file in files if file.id in ids})
+
+
+def _fitting(mails: Sequence[KeptMail], blobs: Blobs, limit: int) -> tuple[KeptMail, ...]:
+    """The newest that go along together, in their order."""
+    kept: list[KeptMail] = []
+    for one in reversed(mails):
+        if one.size <= limit:
+            kept.append(replace(one, raw=blobs.read(one.sha256)) if one.sha256 else one)
+            limit -= one.size
+    return tuple(reversed(kept))
 
 
 _WITH_FILES = (NoticeKind.MESSAGE, NoticeKind.NOTE)
@@ -438,6 +503,27 @@ def _for_customer(session: Session, material: Material) -> Material:
         outside_ids = tuple(ref for ref in answered.reference_ids if ref not in inside and not is_thread_root(ref))
         answered = replace(answered, reference_ids=outside_ids)
     return replace(material, answered=answered, guarded=Guarded(staff, (*notes, *summaries), lines, known))
+
+
+def _with_history(session: Session, material: Material) -> Material:
+    """All that was written on the lead, oldest first, and the mails of the outside and to it."""
+    rows = list(reversed(_HISTORY.all(session, {"lead": material.row.lead_id})))
+    written = tuple(Written(r.at, _author_of(r), r.kind, (r.new_text or r.text)[:_MOST_WORDS]) for r in rows)
+    mails = [_kept_mail(r) for r in rows if r.kind != "note"]
+    return replace(material, written=written, mails=tuple(one for one in mails if one is not None))
+
+
+def _author_of(row: _AnyRow) -> str:
+    return str(row.author_name or row.user_name or row.partner_name or row.author_address.partition("@")[0])
+
+
+def _kept_mail(row: _AnyRow) -> KeptMail | None:
+    if row.kind == "email_out":
+        return KeptMail(row.at, _author_of(row), row.kind, len(row.bytes), row.bytes) if row.bytes else None
+    if row.sha256 is None:
+        return None
+    content = zlib.decompress(row.compressed) if row.compressed else b""
+    return KeptMail(row.at, _author_of(row), row.kind, row.size, content, "" if content else row.sha256)
 
 
 def _answered(before: Sequence[Shown], row: Outgoing) -> Shown | None:

@@ -7,8 +7,9 @@ from mailcrm import reasons
 from mailcrm.address import address_key
 from mailcrm.i18n import Translator, format_date, format_datetime
 from mailcrm.lookalike import lookalike
-from mailcrm.mail import Address, Intent, NoticeKind
+from mailcrm.mail import Address, Intent, NoticeKind, Reason
 from mailcrm.notify.cardtext import activity_name, lead_url
+from mailcrm.notify.commandwords import Hand, Said, changed_line, destination_line, fault_line, kept_lines
 from mailcrm.notify.letterhead import Letterhead, called
 from mailcrm.notify.material import Material
 from mailcrm.notify.prose import listed
@@ -35,6 +36,10 @@ def answer_of(material: Material) -> Answer:
             return Answer(Intent.REPLY, (material.outside.customer,), material.outside.copies)
     if row.kind == NoticeKind.DIGEST:
         return Answer(Intent.DIGEST)
+    if row.kind == NoticeKind.RECEIPT and row.params.get("run_id"):
+        return Answer(Intent.UNDO)
+    if row.kind == NoticeKind.HELD and row.params.get("reason") == Reason.COMMAND_NOT_UNDERSTOOD:
+        return Answer(Intent.DECIDE)
     return Answer(Intent.NOTE if row.lead_id is not None else None)
 
 
@@ -46,6 +51,10 @@ def first_lines(material: Material, head: Letterhead, words: Translator) -> tupl
 
 def _reply_lines(material: Material, answer: Answer, words: Translator) -> list[str]:
     _ = words.gettext
+    if answer.intent == Intent.UNDO:
+        return [_("Reply “undo” within a day to take it back.")]
+    if answer.intent == Intent.DECIDE:
+        return [_("Reply “send”: these lines are left out, the rest is done and sent. Or write the mail once more.")]
     if answer.intent == Intent.NOTE:
         return [_("A reply to this mail is an internal note: it stays inside.")]
     if answer.intent != Intent.REPLY:
@@ -135,6 +144,10 @@ def _failed(material: Material, head: Letterhead, words: Translator) -> list[str
 
 def _held(material: Material, head: Letterhead, words: Translator) -> list[str]:
     _ = words.gettext
+    if faults := faults_of(material):
+        hand = Hand(words, zone_of(material, head))
+        said = [fault_line(one, hand) for one in faults]
+        return [_("Nothing was sent and nothing was changed: this is not clear."), *said]
     lines = [_("Nothing was sent: this mail waits for your decision on the page, under held mail.")]
     reason = reasons.words(reasons.REASONS, str(material.row.params.get("reason", "")))
     what, colon, which = str(material.row.params.get("detail", "")).partition(": ")  # as ``leak`` words it
@@ -142,6 +155,27 @@ def _held(material: Material, head: Letterhead, words: Translator) -> list[str]:
         *lines,
         *(f"{said}." for said in (_(reason) if reason else "", _(what) + colon + which if what else "") if said),
     ]
+
+
+def _receipt(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    """What changed, and to whom text went; what could not be done."""
+    hand, changes = Hand(words, zone_of(material, head)), list(material.row.params.get("changes", ()))
+    done = [one for one in changes if one["what"] != "fault"]
+    faults = [words.gettext("Not done: %(line)s") % {"line": fault_line(one, hand)} for one in faults_of(material)]
+    return [changed_line(done, hand), destination_line(done, hand), *kept_lines(done, hand), *faults]
+
+
+def _history(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    return [words.gettext("The lead as it is now, for you alone; its mails are attached.")]
+
+
+def faults_of(material: Material) -> list[Said]:
+    """Lines of commands that were not carried out."""
+    return [one for one in material.row.params.get("changes", ()) if one["what"] == "fault"]
+
+
+def zone_of(material: Material, head: Letterhead) -> str:
+    return (material.reader.time_zone if material.reader else "") or head.time_zone
 
 
 def _loop(material: Material, head: Letterhead, words: Translator) -> list[str]:
@@ -209,6 +243,8 @@ _TELLERS = {
     NoticeKind.ASSIGNED: _assigned,
     NoticeKind.FAILED: _failed,
     NoticeKind.HELD: _held,
+    NoticeKind.RECEIPT: _receipt,
+    NoticeKind.HISTORY: _history,
     NoticeKind.LOOP: _loop,
     NoticeKind.ADMIN: _admin,
 }
@@ -247,6 +283,8 @@ def heading(material: Material, head: Letterhead, words: Translator, zone: str) 
 def reason_line(material: Material, words: Translator) -> str:
     """Why this person gets the notice."""
     _ = words.gettext
+    if material.row.kind in (NoticeKind.RECEIPT, NoticeKind.HISTORY):
+        return _("You get this because your mail asked for it.")
     if material.row.kind == NoticeKind.HELD:
         return _("You get this because the mail was sent in your name.")
     if material.row.kind == NoticeKind.ABSENCE and material.row.params.get("why") == "manager":

@@ -116,6 +116,8 @@ def _draft(event: Event, notice: Notice, now: datetime, domain: str) -> _Draft:
 
 def _params(event: Event, notice: Notice) -> dict[str, Any]:
     kept = {key: value for key in _KEPT if (value := getattr(event, key))}
+    if event.changes:
+        kept["changes"] = [{"what": one.what, **dict(one.values)} for one in event.changes]
     return {**kept, "event": event.kind, "why": notice.why, **({"skipped": notice.skipped} if notice.skipped else {})}
 
 
@@ -130,6 +132,7 @@ _KEPT = (
     "deputy",
     "activity",
     "only_to_key",
+    "run_id",
 )
 
 
@@ -142,6 +145,8 @@ def _dedupe_key(event: Event, notice: Notice, now: datetime) -> str:
             return f"{event.kind}:{event.outbox_id}:{who}:{event.detail}"
         case NoticeKind.HELD:
             return f"held:{event.inbound_id or f'outbox {event.outbox_id}'}:{who}"
+        case NoticeKind.RECEIPT | NoticeKind.HISTORY:
+            return f"{notice.kind}:{event.lead_id}:{event.inbound_id}:{who}:{event.detail}"
         case NoticeKind.LOOP:
             return f"loop:{now.date()}:{who}:{event.detail}"
         case NoticeKind.ADMIN:

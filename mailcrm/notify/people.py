@@ -30,6 +30,9 @@ from mailcrm.store.tables import (
     user_address,
 )
 
+_ABOUT_THE_ACTOR = frozenset(
+    {"held", "absence", "reminder", "receipt", "history"}
+)  # events whose notice goes to who caused it
 _AnyRow = Row[*tuple[Any, ...]]
 _LEAD: BindParameter[Any] = bindparam("lead")
 _LEADS: BindParameter[Any] = bindparam("leads", expanding=True)
@@ -139,7 +142,7 @@ def _binds(event: Event) -> dict[str, Any]:
         "lead": event.lead_id,
         "message": event.message_id,
         "also_teams": list(event.also_team_ids),
-        "actor": event.actor_user_id if event.kind in ("held", "absence", "reminder") else None,
+        "actor": event.actor_user_id if event.kind in _ABOUT_THE_ACTOR else None,
         "outbox": event.outbox_id if is_about_a_failure else None,
         "inbound": event.inbound_id if event.kind == "held" and event.actor_user_id is None else None,
     }

@@ -109,6 +109,14 @@ def _held(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
     return _notices(NoticeKind.HELD, event, _all("writer", _one(people.writer)), tells_actor=True)
 
 
+def _receipt(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
+    return _notices(NoticeKind.RECEIPT, event, _all("writer", _one(people.writer)), tells_actor=True)
+
+
+def _history(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
+    return _notices(NoticeKind.HISTORY, event, _all("writer", _one(people.writer)), tells_actor=True)
+
+
 def _loop(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
     told = _all("owner", _one(people.owner)) or _all("manager", people.managers)
     return _notices(NoticeKind.LOOP, event, told)
@@ -142,6 +150,8 @@ _RULES = {
     "message_failed": _failed,
     "message_delayed": _failed,
     "held": _held,
+    "receipt": _receipt,
+    "history": _history,
     "loop": _loop,
     "admin": _admin,
     "absence": _absence,

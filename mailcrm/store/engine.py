@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine, Insert, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -78,17 +78,17 @@ def has_ended(session: Session) -> bool:
 
 
 @contextmanager
-def savepoint(session: Session) -> Iterator[None]:
-    """What is written inside stays or goes as one; not to be nested."""
-    run_plain(session, "SAVEPOINT one_mail")
+def savepoint(session: Session, name: Literal["one_mail", "commands", "one_command"] = "one_mail") -> Iterator[None]:
+    """What is written inside stays or goes as one; inside another only under another name."""
+    run_plain(session, f"SAVEPOINT {name}")
     try:
         yield
     except BaseException:
         if not has_ended(session):
-            run_plain(session, "ROLLBACK TO SAVEPOINT one_mail")
-            run_plain(session, "RELEASE SAVEPOINT one_mail")
+            run_plain(session, f"ROLLBACK TO SAVEPOINT {name}")
+            run_plain(session, f"RELEASE SAVEPOINT {name}")
         raise
-    run_plain(session, "RELEASE SAVEPOINT one_mail")
+    run_plain(session, f"RELEASE SAVEPOINT {name}")
 
 
 class Store:

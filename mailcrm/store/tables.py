@@ -93,6 +93,7 @@ user = Table(
     _at("absent_until"),
     Column("absent_by", String(20), nullable=False, server_default=""),  # by_hand or auto_reply, "" when here
     _at("created_at", nullable=False),
+    Column("receipts", String(10), nullable=False, server_default="all"),  # of commands by mail: all, errors
     CheckConstraint("role in ('salesperson', 'manager', 'admin', 'colleague')", name="role"),
 )
 
@@ -444,6 +445,18 @@ inbound_copy = Table(
     Column("rcpt_to", JSON, nullable=False),
     Column("author", String(20), nullable=False, server_default=""),
     Column("author_proof", String(200), nullable=False, server_default=""),
+)
+
+command_run = Table(  # what the commands of one mail changed, so that it can be taken back
+    "command_run",
+    metadata,
+    _id(),
+    _ref("inbound_id", "inbound", index=True),
+    _ref("user_id", "user", nullable=False, index=True),
+    Column("lead_id", _Id, index=True),  # no foreign key: a lead may be merged into another, and come back
+    _at("at", nullable=False, index=True),
+    Column("steps", JSON, nullable=False),  # see crm.undoing; emptied when it is too late to take them back
+    _at("undone_at"),
 )
 
 # --- what leaves --------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from mailcrm.mail import (
     RefHit,
     TokenHit,
     Verdict,
+    Writer,
 )
 from mailcrm.rules import Rules
 from mailcrm.store.engine import Session, remembered
@@ -117,6 +118,7 @@ def look_up(
         is_same_company_proven=_is_own_word(mail, author_key) and bool(staff_proof(mail, envelope, rules)),
         is_disproven=is_disproven(mail, envelope, rules),
         auth=trusted_results(mail, envelope, rules),
+        writer=_writer(session, author),
     )
     facts = _with_recipients(session, facts, claims, mail, envelope, rules)
     facts = _with_people(session, facts, author_key, mail, rules, now)
@@ -326,6 +328,17 @@ def _named_keys(mail: ParsedMail, verdict: Verdict, envelope: Envelope) -> froze
 def _read_staff(session: Session, keys: frozenset[str]) -> dict[str, StaffAddress]:
     rows = _STAFF.all(session, {"keys": sorted(keys)})
     return {row.key: StaffAddress(row.key, row.user_id, row.is_active) for row in rows}
+
+
+_WRITER = Prepared(select(user.c.name, user.c.locale, user.c.time_zone).where(user.c.id == bindparam("user")))
+
+
+def _writer(session: Session, author: Author) -> Writer | None:
+    """How to understand a proven user's words; asked of nobody else."""
+    if author.kind is not AuthorKind.USER_PROVEN:
+        return None
+    row = _WRITER.first(session, {"user": author.user_id})
+    return Writer(*row) if row else None
 
 
 def _is_staff_domain(session: Session, mail: ParsedMail) -> bool:

@@ -49,6 +49,7 @@ RELATIONS: Mapping[str, str] = {
 _MOVED_BY: Mapping[str, str] = {
     "owner_set": _("because it got an owner"),
     "first_mail_out": _("because the first mail to the customer left"),
+    "undone": _("because a command was taken back"),
 }
 
 
@@ -222,6 +223,10 @@ _EVENTS: Mapping[str, _Worded] = {
     "activity_done": _activity(_("Done: %(what)s")),
     "activity_rescheduled": _rescheduled,
     "activity_given": _given,
+    "activity_reopened": _activity(_("Not done after all: %(what)s")),
+    "merged": _of_lead(_("Lead #%(id)s was merged into this one"), "from_id"),
+    "unmerged": _of_lead(_("Lead #%(id)s was taken out of this one again"), "to_id"),
+    "unmerged_from": _of_lead(_("Taken out of lead #%(id)s again"), "from_id"),
     "activity_cancelled": _activity(_("No longer planned: %(what)s")),
 }
 

@@ -29,7 +29,11 @@ def _page(visit: Visit, form: str = "", refused: Refused | None = None) -> Respo
         colleagues = [one for one in possible_owners(session) if one[0] != visit.me.id]
     until = mine["absent_until"]
     away_until = last_day(until, mine["time_zone"]) if until and until > visit.now else None
-    typed = {name: visit.text(name) for name in ("name", "locale", "time_zone", "digest_at") if name in visit.form}
+    typed = {
+        name: visit.text(name)
+        for name in ("name", "locale", "time_zone", "digest_at", "receipts")
+        if name in visit.form
+    }
     if refused and form == "settings":
         typed["working_days"] = _days(visit)
     return visit.show(
@@ -53,6 +57,7 @@ def save(visit: Visit) -> Response:
         "time_zone": visit.text("time_zone").strip(),
         "digest_at": visit.text("digest_at"),
         "working_days": _days(visit),
+        "receipts": visit.text("receipts") or "all",
     }
     try:
         visit.perform(lambda session, now: people.set_user_fields(session, me, changes, me, now))

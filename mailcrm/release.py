@@ -1,0 +1,77 @@
+"""A colleague answered our question with one word: the held mail goes on its way, without what was not understood.
+
+It is read again in the transaction that places the answer. Only its own writer can release a mail so, and only to the lead it was
+held on; what speaks against it by now (somebody else answered, a piece of our notice in it) holds it again.
+"""
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from mailcrm.apply import Arrival, apply
+from mailcrm.decide import decide_released
+from mailcrm.ingest.understand import understand
+from mailcrm.mail import Address, Author, AuthorKind, Change, Door, Envelope, Event, FaultWhy, Reason
+from mailcrm.rules import Rules
+from mailcrm.store.blobs import Blobs
+from mailcrm.store.engine import Session
+from mailcrm.store.keyring import Keyring
+from mailcrm.store.tables import inbound, outbox, raw
+from mailcrm.threading.lookup import look_up
+
+
+@dataclass(frozen=True, slots=True)
+class Releasing:
+    """What reading and deciding again needs."""
+
+    rules: Rules
+    keyring: Keyring
+    blobs: Blobs
+
+
+def release(session: Session, answer: Arrival, needs: Releasing, now: datetime) -> tuple[Event, ...]:
+    """Place the mail that the answered question was about; whom to tell."""
+    user_id = answer.facts.author.user_id
+    row = _held(session, int(answer.route.detail), user_id)
+    content = _raw(session, row.raw_id, needs.blobs) if row is not None else None
+    if row is None or content is None:
+        return (_told(answer, user_id, "It was decided already."),)
+    envelope = Envelope(row.mail_from, tuple(row.rcpt_to), row.received_at, Door(row.door), source="stored")
+    mail, verdict = understand(content, envelope)
+    author = Author(AuthorKind.USER_PROVEN, Address(row.from_name, row.from_address), user_id, row.author_proof)
+    facts = look_up(session, mail, verdict, envelope, needs.rules, needs.keyring, now, author)
+    route = decide_released(mail, verdict, facts, needs.rules, now)
+    if row.lead_id is not None and route.lead_id != row.lead_id:
+        return (_told(answer, user_id, "It does not belong to this lead any more: decide on the page."),)
+    needs.blobs.put_all((a.sha256, a.content) for a in mail.attachments)
+    domains = tuple(sorted(needs.rules.domains))
+    held = Arrival(row.spool_id, envelope, mail, verdict, facts, route, row.raw_id, row.id, user_id, domains)
+    return apply(session, held, now)
+
+
+def _held(session: Session, question_id: int, user_id: int | None) -> Any:
+    asked = select(inbound).join(outbox, outbox.c.inbound_id == inbound.c.id).where(outbox.c.id == question_id)
+    row = session.execute(asked.with_for_update(of=inbound)).first()
+    if row is None or row.author_user_id != user_id or row.author != AuthorKind.USER_PROVEN:
+        return None
+    return row if row.state == "held" and row.reason == Reason.COMMAND_NOT_UNDERSTOOD else None
+
+
+def _raw(session: Session, raw_id: int | None, blobs: Blobs) -> bytes | None:
+    kept = session.execute(select(raw.c.sha256, raw.c.compressed).where(raw.c.id == raw_id)).first()
+    if kept is None:
+        return None
+    try:
+        return zlib.decompress(kept.compressed) if kept.compressed is not None else blobs.read(kept.sha256)
+    except FileNotFoundError:
+        return None
+
+
+def _told(answer: Arrival, user_id: int | None, why: str) -> Event:
+    values = (("line", ""), ("why", FaultWhy.REFUSED.value), ("detail", why))
+    inbound_id = answer.inbound_id
+    return Event("receipt", answer.route.lead_id, inbound_id=inbound_id, actor_user_id=user_id,
+                 changes=(Change("fault", values),), detail=answer.spool_id)  # fmt: skip
