@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words is read more easily as words
 """The line above a quote that says who wrote when: "On 5 March 2024, Carol Smith <carol@x.example> wrote:".
 
 Lines are matched by their first 400 characters, an attribution by at most four lines.
@@ -38,7 +39,14 @@ MOST_WRAPPED = 4
 _LONGEST = 400
 _ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
 _MOST_COLONS = 8
-_PROSE_WORDS = 4  # "het volgende geschreven" is three
+_SMALL_WORDS = frozenset(
+    {word.strip(" (") for phrase in WROTE for word in phrase.split()}
+    | set(
+        "on at am pm el il op hat folgendes heeft het volgende je oseba ha va le la las los de del den der das dne dnia "
+        "ο χρήστης käyttäjä användaren użytkownik uživatel odesílatel používateľ lietotājs "
+        "kuupäeval kell kl klo kello uhr um às à o em ezt".split()
+    )
+)
 
 
 def is_quoted(line: str) -> bool:
@@ -143,14 +151,13 @@ def is_certain(lines: list[str], start: int, end: int) -> bool:
 
 
 def _is_prose(text: str) -> bool:
-    """Many small words in a row: "according to your mail of 4 March 14:05, Bob wrote that we should get:"."""
-    run = 0
-    for word in text.split():
-        word = word.rstrip(".,:;")
-        run = run + 1 if word.isalpha() and word.islower() else 0
-        if run >= _PROSE_WORDS:
-            return True
-    return False
+    """A small word that no program writes, and no number beside it: "On 4 March our colleague wrote:"."""
+    words = [word for part in text.split() if (word := part.strip(".,:;'\"()")) and word not in _SMALL_WORDS]
+    numbers = [True, *(any(char.isdigit() for char in word) for word in words), False]
+    return any(
+        word.isalpha() and word.islower() and not numbers[place] and not numbers[place + 2]
+        for place, word in enumerate(words)
+    )
 
 
 def _has_word(folded: str, word: str) -> bool:

@@ -145,7 +145,8 @@ def notes_block(lines: list[str], start: int) -> tuple[int, int]:
     kinds: list[str] = []
     end = start
     for index in range(start + 1, min(len(lines), start + 14)):
-        kind = label_of(lines[index]) or LABELS.get(bare(lines[index])[:_LONGEST_LABEL].casefold(), "")
+        label = bare(lines[index])[:_LONGEST_LABEL].partition(" ")[0]
+        kind = label_of(lines[index]) or LABELS.get(label.casefold(), "")
         if kind and not kinds and kind not in ("to", "reply_to"):
             break
         if kind:
