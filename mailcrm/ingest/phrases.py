@@ -55,7 +55,7 @@ _LABELS = {
     "předmět|predmet|vec|"
     "subiect|tárgy|teema|θέμα|konu|тема|الموضوع|נושא|naslov|主题|主旨|主題|件名|표제|제목|chủ đề|subjek|perihal|"
     "efni|tēma|tema|re|zadeva|относно|"
-    "ärende|concerne|titre|tytuł|věc|subiectul|pealkiri|тема письма|тема листа|عنوان الرسالة|标题|標題|タイトル",
+    "ärende|ogg|ogg.|concerne|titre|tytuł|věc|subiectul|pealkiri|тема письма|тема листа|عنوان الرسالة|标题|標題|タイトル",
     "reply_to": "reply-to|reply to|vastausosoite|svar till|antwort an|répondre à|responder a|responder para|"
     "rispondi a|antwoord aan|"
     "odpowiedź do|ответить|回复",
