@@ -83,7 +83,8 @@ ABSENT = alternation(
         "немає в офісі", "у відрядженні", "godišnjem odmoru", "godišnjem sam odmoru", "nisam u uredu", "službenom putu",
         "na dopustu", "خارج المكتب", "外出中", "育児休業", "출장", "자리를 비", "不在办公室", "年假", "产假",
         "en ole tavoitettavissa", "i'm out this", "i am out this", "i'm out until",
-        "i am out until", "out today", "urlaub", "nicht erreichbar", "ไม่อยู่", "sedang cuti",
+        "i am out until", "out today", "urlaub", "nicht erreichbar", "ไม่อยู่", "sedang cuti", "in den ferien",
+        "betriebsferien",
         "fora de l'oficina", "nghỉ phép", "нет на месте", "不在辦公室",
     )
 )  # fmt: skip
@@ -108,6 +109,7 @@ RECEIVED = alternation(
         "お問い合わせいただき", "tack för att du", "takk for din henvendelse", "tak for din henvendelse",
         "dziękujemy za", "děkujeme za", "köszönjük", "vă mulțumim", "благодарим",
         "merci de nous avoir",
+        "thanks for your email", "thanks for your e-mail", "thanks for your message",
     )
 )  # fmt: skip
 

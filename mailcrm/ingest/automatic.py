@@ -6,6 +6,7 @@ automatic message" said of itself, no question.
 """
 
 import re
+from collections.abc import Iterator
 
 from mailcrm.ingest import kind_words as words
 from mailcrm.ingest.absence import ABSENT, RECEIVED
@@ -17,6 +18,7 @@ _UNTIL = re.compile(
 )
 _FROM = re.compile(r"\s{1,3}(?:from|von|de|till|to|to:|an)\s", re.IGNORECASE)
 _TAG = re.compile(r"\s{0,3}(?:\[[^\]]{1,60}\]|\([^)]{1,40}\)|#\d{1,12}:?)\s{0,3}")
+_CLOSING_TAG = re.compile(r"[\[(【（「]([^\[\](){}【】（）「」]{3,60})[\])】）」]\s{0,5}$")
 _OPENINGS = " [(*【「『（"
 _QUESTION = re.compile(r"[?？]")
 _MOST_PLACES = 5
@@ -26,7 +28,7 @@ _OPENING_WORDS = 700  # letters in which a program says what it is there for
 def begins_automatic(subject: str, *, is_machine: bool) -> bool:
     """Whether a folded subject begins with a phrase that only programs put there."""
     others = (_FROM,) if is_machine else ()
-    return any(_begins(one, words.AUTOMATIC_SUBJECTS, others) for one in _variants(subject))
+    return any(_begins(one, words.AUTOMATIC_SUBJECTS, others) for one in (*_variants(subject), _last_tag(subject)))
 
 
 def begins_away(subject: str) -> bool:
@@ -52,22 +54,32 @@ def announces_subject(subject: str) -> bool:
 def speaks_of_absence(text: str) -> bool:
     """A statement that somebody is away; who asks something is a person."""
     opening = text[:_OPENING_WORDS].lower()
-    return bool(ABSENT.search(opening)) and not _QUESTION.search(opening)
+    is_said = ABSENT.search(opening) is not None or acknowledges(text)
+    return is_said and not _QUESTION.search(opening)
+
+
+def calls_itself_an_answer(text: str) -> bool:
+    """ "This is an automatic reply." """
+    return any(words.ANSWER.match(folded, end) for folded, end in _self_descriptions(text))
 
 
 def calls_itself_automatic(text: str) -> bool:
     """ "This is an automatic message": said of itself, not of a mail that somebody got. Only around the words that each such
     sentence holds are the sentences looked for."""
+    return next(_self_descriptions(text), None) is not None
+
+
+def _self_descriptions(text: str) -> Iterator[tuple[str, int]]:
+    """The folded text, and where such a sentence has its verdict."""
     folded = text[:3_000].lower()
     for root in words.AUTOMATIC_ROOTS:
         place = folded.find(root)
         for _ in range(_MOST_PLACES):
             if place < 0:
                 break
-            if words.CALLS_ITSELF_AUTOMATIC.search(folded, max(0, place - 50), place + 30):
-                return True
+            if found := words.CALLS_ITSELF_AUTOMATIC.search(folded, max(0, place - 50), place + 30):
+                yield folded, found.end()
             place = folded.find(root, place + 30)
-    return False
 
 
 def speaks_as_an_answer(text: str) -> bool:
@@ -84,6 +96,12 @@ def acknowledges(text: str) -> bool:
 
 def _variants(subject: str) -> tuple[str, str]:
     return _untagged(subject), subject.lstrip(_OPENINGS)
+
+
+def _last_tag(subject: str) -> str:
+    """What stands in brackets at the end: "Offer [automatic reply]"."""
+    match = _CLOSING_TAG.search(subject)
+    return match.group(1) if match else ""
 
 
 def _untagged(subject: str) -> str:

@@ -25,7 +25,7 @@ from mailcrm.ingest.bounce_prose import (
     split,
     status_in,
 )
-from mailcrm.ingest.bounce_status import ADDRESS, StatusPart, outer_parts, read_status, status_of
+from mailcrm.ingest.bounce_status import ADDRESS, StatusPart, outer_parts, read_status, refused_for, status_of
 from mailcrm.ingest.charset import clean_text
 from mailcrm.ingest.headers import Headers, header_text, headers_of, ids_in
 from mailcrm.mail import Report, ReportRecipient
@@ -193,8 +193,13 @@ def _worded(message: Message, headers: Headers, text: str, subject: str, formal:
         return None
     found = _technical(text) or recipients(prose, headers, named) or _second_opinion(message, prose, subject, text)
     if not found:
+        refused = refused_for(message)
         found = guessed(
-            prose, headers, [address for inner in _returned(message) for address in addressee_of(headers_of(inner))]
+            prose,
+            headers,
+            [refused]
+            if refused
+            else [address for inner in _returned(message) for address in addressee_of(headers_of(inner))],
         )
     if not found and not _is_certain(message, subject, formal):
         return None

@@ -88,7 +88,7 @@ def _is_header(lines: list[str], number: int) -> bool:
 def says_failure(prose: Prose) -> bool:
     """Whether the report's own words, or its codes, say that something was not delivered, or is late, or was."""
     folded = prose.above.lower()
-    if words.FAILURES.search(folded) or words.DELAYS.search(folded) or _has(folded, words.SUCCESSES):
+    if words.FAILURES.search(folded) or words.DELAYS.search(folded) or words.SUCCESS.search(folded):
         return True
     return says_code(prose) or _codes_below(prose)
 
@@ -252,10 +252,19 @@ def action_of(prose: Prose, subject: str) -> str:
         return "delayed"
     if words.DELAYS.search(text) and not words.PERMANENT.search(text):
         return "delayed"
-    is_success = _has(subject + " " + text[:1_500], words.SUCCESSES)
+    is_success = _says_success(f"{subject}\n{text[:1_500]}")
     return (
         "delivered" if is_success and not _has(subject, ("undeliver", "fail", "not delivered", "return")) else "failed"
     )
+
+
+def _says_success(text: str) -> bool:
+    """A sentence of success, without a "not" before it."""
+    for match in islice(words.SUCCESS.finditer(text), 20):
+        before = text[max(0, match.start() - 60) : match.start()]
+        if not words.NEGATION.search(re.split(r"[.!\n]", before)[-1]):
+            return True
+    return False
 
 
 def _near(keys: set[str], lines: list[str]) -> dict[str, list[str]]:

@@ -58,6 +58,13 @@ def status_of(message: Message) -> StatusPart | None:
     return read_status("\n\n".join(texts)) if texts else None
 
 
+def refused_for(message: Message) -> str:
+    """Whose mailbox answered with a disposition notification (RFC 8098): a filter's way to reject."""
+    parts = (part for part in outer_parts(message) if part.get_content_type() == "message/disposition-notification")
+    groups = (group for part in parts for group in _groups(_text_of(part)))
+    return next((address for group in groups if (address := _address(group.get("final-recipient", "")))), "")
+
+
 def is_status_type(content_type: str) -> bool:
     return content_type.startswith("message/") and content_type.endswith("delivery-status")
 

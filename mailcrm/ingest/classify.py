@@ -15,6 +15,7 @@ from mailcrm.ingest.contactform import form_of
 from mailcrm.ingest.headers import Headers, ids_in
 from mailcrm.ingest.html import two_cell_rows
 from mailcrm.ingest.phishing import phishing_hint
+from mailcrm.ingest.report_words import DAEMONS
 from mailcrm.mail import AutoReply, Envelope, FormFields, MailKind, Meeting, ParsedMail, Reason, Report, Verdict
 
 
@@ -260,10 +261,13 @@ def _machine_reason(clues: Clues, envelope: Envelope) -> Reason:
 
 def _automatic_words(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
     """A text that calls itself automatic and answers a mail, or speaks as such answers do; or a machine that acknowledges."""
-    if _is_from_list(clues):
+    if _is_from_list(clues) or (mail.from_ and mail.from_.local.lower().startswith(DAEMONS)):
         return None
     if automatic.calls_itself_automatic(mail.new_text):
-        is_answer = bool(mail.mentioned_ids) or automatic.speaks_as_an_answer(f"{mail.subject}\n{mail.new_text}")
+        names_a_mail = (
+            bool(mail.mentioned_ids) or mail.has_reply_prefix or automatic.calls_itself_an_answer(mail.new_text)
+        )
+        is_answer = names_a_mail or automatic.speaks_as_an_answer(f"{mail.subject}\n{mail.new_text}")
     else:
         is_machine = _says_automatic(clues) or _has_null_path(clues, envelope)
         is_answer = is_machine and automatic.acknowledges(mail.new_text)

@@ -47,7 +47,8 @@ AUTOMATIC_SUBJECTS = (
     "automatinis atsakymas", "αυτόματη απάντηση", "otomatik yanıt", "otomatik cevap", "автоматический ответ",
     "автоответ", "автоматична відповідь", "رد تلقائي", "תשובה אוטומטית", "自动回复", "自動回覆", "自動応答",
     "自动答复", "自動答覆", "自动回覆", "自動回應", "自動送信", "自動配信",
-    "自動返信", "不在通知", "자동 회신", "자동 응답", "자동응답", "poissaoloviesti", "poissaoloilmoitus",
+    "自動返信", "自動返信メール",
+    "自動応答メール", "不在通知", "자동 회신", "자동 응답", "자동응답", "poissaoloviesti", "poissaoloilmoitus",
     "poissa toimistolta", "olen poissa", "lomavastaus", "olen lomalla", "lomaviesti", "automaattinen kuittaus",
     "out of office", "out of the office", "out-of-office", "away from my mail", "away from office",
     "automated message", "automated acknowledgement", "automatic acknowledgement", "yahoo! auto response",
@@ -83,7 +84,11 @@ AWAY_SUBJECTS = (
     "vakantie", "met vakantie", "niet aanwezig", "nieobecność", "nieobecny", "nieobecna", "urlop", "nepřítomnost",
     "dovolená", "dovolenka", "neprítomnosť", "távollét", "szabadság", "puhkus", "puhkusel", "prombūtne",
     "atvaļinājums", "atostogos", "concediu", "odsutnost", "απουσία", "izin", "отпуск", "в отпуске", "отсутствие",
-    "відпустка", "休假", "外出", "出差", "不在", "休暇", "휴가", "부재",
+    "відпустка", "out of office", "out of the office", "ausencia de la oficina", "ausência do escritório",
+    "assenza dall'ufficio", "poissa töistä", "borta från kontoret", "ikke på jobb", "ferien", "in den ferien",
+    "betriebsferien", "büro geschlossen", "sommerferien", "weihnachtsferien", "kesäloma", "joululoma", "julledig",
+    "sommerferie", "vacances", "fermeture annuelle", "chiusura estiva", "chiuso per ferie", "office closed", "we are closed",
+    "holiday closure", "nem vagyok bent", "休假", "外出", "出差", "不在", "休暇", "휴가", "부재",
 )  # fmt: skip
 
 # A program speaking of itself; "your automatic reply" in a person's letter is none of these.
@@ -94,7 +99,8 @@ OF_ITSELF = (
     "this reply was automat", "this email was generated", "this message was generated automat",
     "this e-mail was generated", "this message has been automatically", "this email has been automatically",
     "this e-mail has been automatically", "this acknowledgement is automat", "this automated response",
-    "this automatic reply", "i am an autoresponder", "tämä on automaat", "tämä viesti on automaat",
+    "this automatic reply", "reply to this auto", "respond to this auto", "i am an autoresponder",
+    "tämä on automaat", "tämä viesti on automaat",
     "tämä viesti on lähetetty automaattisesti", "tämä on järjestelmän", "detta är ett automat",
     "detta är ett autosvar", "det här är ett automat", "det här är ett autosvar",
     "detta meddelande har skickats automat", "detta mail är automat", "dette er et automat", "dette er en automat",
@@ -124,6 +130,13 @@ OF_ITSELF = (
 )  # fmt: skip
 CALLS_ITSELF_AUTOMATIC = alternation(OF_ITSELF)
 # One of these is in each of them.
+# Behind it: what makes of an automatic mail an automatic answer, said to the end or of a mail that came.
+ANSWER = re.compile(
+    r"[^\s.!?]{0,14}\s{0,3}(?:generated |generoitu |genererat |e-?mail |mail )?\w{0,6}"
+    r"(?:response|reply|vastaus|kuittaus\w{0,7}|svar|antwort|réponse|respuesta|risposta|resposta|antwoord|odpowiedź|odpověď|odpoveď|răspuns|"
+    r"válasz|vastus|atbilde|atsakymas|απάντηση|yanıt\w{0,4}|ответ|відповідь|отговор|odgovor|返信|返信メール|応答|回复|回覆|答复|회신|응답|balasan)"
+    r"\s{0,2}(?:$|[.!,;:)\]*。、！\n–-]|(?:to|from|message|e-?mail|and|confirming|sent|på|auf|à|a|til|na|на|automa\w{1,8})\b)"
+)
 AUTOMATIC_ROOTS = (
     "auto", "generated", "järjestelmän", "otomat", "αυτ", "автомат", "samodej", "自動", "自动", "자동", "تلقائي", "אוטומטי",
     "tự động",

@@ -106,7 +106,10 @@ DELAYS = alternation(
         "wird weiter versucht", "weitere zustellversuche", "nicht erneut senden", "noch nicht zugestellt",
         "n'a pas encore été remis", "nouvelles tentatives", "non è ancora stato recapitato",
         "todavía no se ha entregado", "ainda não foi entregue", "будет повтор", "попытки доставки будут", "将继续尝试",
-        "再試行", "再送を試み", "on viivästynyt", "är fördröjd", "ännu inte levererats", "er forsinket",
+        "再試行", "再送を試み", "toimitus kesken", "yrittää uudelleen", "försöker igen", "prøver igjen", "prøver igen",
+        "versucht es weitere", "réessaiera", "volverá a intentar", "riproverà", "tentará novamente", "tentará mais",
+        "probeert het nog", "ponowi próbę", "повторит попыт", "повторные попытки", "重试", "重試", "재시도",
+        "on viivästynyt", "är fördröjd", "ännu inte levererats", "er forsinket",
         "ennå ikke levert", "endnu ikke leveret", "empfänger oder gruppen verzögert", "weiterhin versuchen",
         "est retardée", "pas encore été remis", "pas encore pu être remis", "è in ritardo", "non ancora recapitat",
         "se ha retrasado", "aún no se ha entregado", "está atrasada", "is vertraagd", "nog niet bezorgd",
@@ -129,7 +132,16 @@ SUCCESSES = (
     "notification (success)", "successfully relayed", "was delivered to", "delivered to the recipient",
     "has been delivered to", "delivery confirmation", "onnistuneesti toimitettu", "erfolgreich zugestellt",
     "wurde zugestellt an", "a été remis aux destinataires", "se ha entregado a los siguientes", "levererades till",
+    "on toimitettu seuraaville", "folgende empfänger zugestellt", "har levererats till", "er levert til",
+    "er leveret til", "è stato recapitato a", "foi entregue a", "is bezorgd bij", "została dostarczona do", "byla doručena",
+    "доставлено следующим", "已传递给", "已送达以下", "正常に配信されました", "전달되었습니다",
 )  # fmt: skip
+
+SUCCESS = re.compile(rf"(?<![A-Za-zÀ-ɏΑ-ωА-яё])(?:{alternation(SUCCESSES).pattern})")
+# Before such a sentence it says the contrary.
+NEGATION = re.compile(
+    r"(?<!\w)(?:not|never|no|non|nicht|kein\w{0,2}|ei|eivät|inte|ikke|não|nie|nem|nu|ne|не|niet|pas|unable|could)(?!\w)|n't|[未不没無못]"
+)
 
 # Sentences of a mail system right before or beside the address that failed.
 FAILURES = alternation(
