@@ -22,7 +22,7 @@ _LABELS = {
     label: kind
     for kind, labels in {
         "name": (
-            "name|your name|full name|from|contact|contact name|contact person|nimi|nimesi|koko nimi|yhteyshenkilö|"
+            "name|your name|full name|contact|contact name|contact person|nimi|nimesi|koko nimi|yhteyshenkilö|"
             "yhteyshenkilön nimi|namn|ditt namn|kontaktperson|navn|ihr name|vor- und nachname|vollständiger name|"
             "ansprechpartner|nom|nom complet|votre nom|nombre|nombre completo|nome|nome completo|naam|"
             "imię i nazwisko|jméno|név|nume|имя|ваше имя|фио|お名前|氏名|姓名"
@@ -150,7 +150,7 @@ _OF_THINGS = frozenset(
 # Labels of the block in which some forms name the person as mails do: "From: Carol Smith <carol@x.example>".
 _FROM = frozenset(
     (
-        "lähettäjä från fra von de da van od от від 差出人 发件人 寄件者 보낸사람 από kimden feladó saatja šalje من avsändare "
+        "from lähettäjä från fra von de da van od от від 差出人 发件人 寄件者 보낸사람 από kimden feladó saatja šalje من avsändare "
         "afsender avsender absender expéditeur remitente mittente remetente afzender nadawca odesílatel отправитель "
         "відправник"
     ).split()
@@ -164,11 +164,12 @@ _END = re.compile(
     r"tämä viesti (?:on )?lähetetty|tämä sähköposti (?:on )?lähetet|lähetetty (?:sivulta|lomakkeelta)|"
     r"detta (?:e-post)?meddelande skickades|diese (?:e-mail|nachricht) wurde|date:|time:|page url|remote ip|"
     r"ip[- ]address|user agent|powered by|\(?sent via |if you think this|to edit your|log in to view|"
-    r"view (?:this )?(?:submission|response|entry)|you can reply|reply to this e-?mail|"
+    r"view (?:this )?(?:submission|response|entry|lead|contact)|you can reply|reply to this e-?mail|"
     r"ce (?:message|mail|courriel|e-mail) a été envoyé|este (?:mensaje|correo) (?:se ha|ha sido|fue) enviado|"
     r"questa e-?mail è stata|deze e-?mail is verzonden|denne (?:e-?mail|besked|e-post|meldingen) (?:er|ble|blev) sendt|"
     r"ta wiadomość została|tento e-mail byl|lyyti\b|tietosuojaseloste|hyväksyn (?:tieto|ehdot|että|käyttö)|consent\b"
-    r"|the results of this|does this submission|tämän lomakelähetyksen|resultatet av detta|die ergebnisse dieser"
+    r"|tämä on automaatti|this is an automat|detta är ett automat|dies ist eine automat|"
+    r"the results of this|does this submission|tämän lomakelähetyksen|resultatet av detta|die ergebnisse dieser"
     r")",
     re.IGNORECASE,
 )
@@ -319,6 +320,8 @@ def _kind_of(label: str, value: str) -> str:
     words = _LABEL_WORD.findall(folded)
     if len(words) > _MOST_LABEL_WORDS or len(folded) > _LONGEST_LABEL or not _OF_THINGS.isdisjoint(words):
         return ""
+    if {"first_name", "last_name"} <= {_LABELS.get(word, "") for word in words}:
+        return "name"
     kinds = {_KIND_OF_KEYWORD[word] for word in words if word in _KIND_OF_KEYWORD}
     kind = min(kinds, key=_ORDER.__getitem__, default="")
     return "" if kind == "email" and "@" not in value else kind
