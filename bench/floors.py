@@ -26,7 +26,7 @@ from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Entry, KeptRaw, Places, process_one, understand
 from mailcrm.process import utc_now
 from mailcrm.store.engine import Session, remembering, savepoint
-from mailcrm.threading.lookup import remember_staff
+from mailcrm.threading.lookup import remember_people
 
 BATCH = 25
 
@@ -159,7 +159,7 @@ def _place(base: app.Foundation, read: Sequence[_Read], statements: dict[str, in
 
 def _place_all(session: Session, batch: Sequence[_Read], places: Places) -> None:
     with remembering(session):
-        remember_staff(session, ((one.mail, one.verdict, one.entry.envelope) for one in batch))
+        remember_people(session, (one.mail for one in batch))
         for one in batch:
             with savepoint(session):
                 process_one(session, one.entry, one.mail, one.verdict, places, datetime.now(UTC))

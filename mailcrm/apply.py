@@ -16,7 +16,7 @@ from mailcrm.address import address_key
 from mailcrm.crm.absence import after_absence_of, after_own_mail, away_by_auto_reply
 from mailcrm.crm.chatter import NewMessage, add_event, add_files, add_mentions, add_message, named
 from mailcrm.crm.commanding import Carried, Given, NotDone, carry_out
-from mailcrm.crm.first_contact import Person, ensure_person
+from mailcrm.crm.first_contact import Filled, Person, ensure_person, fill_from_form
 from mailcrm.crm.leads import (
     NewLead,
     after_mail_in,
@@ -24,16 +24,17 @@ from mailcrm.crm.leads import (
     apply_stage_event,
     assign,
     create_lead,
-    plan,
     restore,
     set_tags_also,
 )
+from mailcrm.crm.meetings import CalendarMail, heed
 from mailcrm.crm.moving import move_message
 from mailcrm.crm.participants import Joining, add_people
 from mailcrm.crm.people import wants_receipts
 from mailcrm.crm.splitting import give_turn
 from mailcrm.crm.undoing import record_run
 from mailcrm.crm.writing import write_note
+from mailcrm.findings import NOTHING_FOUND, Findings, Via, as_json, attached_mails
 from mailcrm.forwarding import Handed, Written, had_it, write_forward
 from mailcrm.ingest.body import new_text
 from mailcrm.ingest.memory import LONGEST_TEXT, MOST_TEXTS, Known, fold_known, may_hold_quote
@@ -46,6 +47,8 @@ from mailcrm.mail import (
     Event,
     Facts,
     Fault,
+    Hint,
+    HintKind,
     LeadFacts,
     MailKind,
     Orders,
@@ -259,6 +262,7 @@ def record(session: Session, arrival: Arrival, now: datetime) -> int:
         "raw_id": arrival.raw_id,
         "decided_at": now,
         "defects": list(mail.defects),
+        "findings": as_json(found_in(arrival)),
     }
     if arrival.envelope.received_at < now - _FRESH:  # only a mail that waited can have been buried
         buried = select(inbound.c.id).where(inbound.c.spool_id == arrival.spool_id, inbound.c.state == "buried")
@@ -267,6 +271,34 @@ def record(session: Session, arrival: Arrival, now: datetime) -> int:
             session.execute(update(inbound).where(inbound.c.id == known).values(row))
             return int(known)
     return _INSERT_INBOUND.insert(session, row)
+
+
+def found_in(arrival: Arrival) -> Findings:
+    """What reading and looking up found beside the words."""
+    mail, verdict, author = arrival.mail, arrival.verdict, arrival.facts.author
+    if author.user_id is not None:  # a colleague's mail is taken apart on the lead itself
+        return NOTHING_FOUND
+    behind = mail.written_by if author.proof and mail.written_by and mail.written_by.proof == author.proof else None
+    return Findings(
+        hints=_hints(arrival) if author.kind is AuthorKind.OUTSIDER else (),
+        via=Via(mail.from_.address, behind.proof) if behind and mail.from_ else None,
+        auto_reply=verdict.auto_reply,
+        form=verdict.form.fields if verdict.form else (),
+        mails=attached_mails(mail.forwarded),
+        meeting=verdict.meeting if verdict.kind is MailKind.CALENDAR else None,
+    )
+
+
+def _hints(arrival: Arrival) -> tuple[Hint, ...]:
+    """Names that may be borrowed; a partner whom somebody looks after bears their own at an address we know."""
+    known, read = arrival.facts.hint, arrival.verdict.phishing
+    partner = arrival.facts.partner
+    if partner is not None and partner.owner_id is not None:
+        known = None
+        read = None if read and read.kind is HintKind.NAME_OF_RECIPIENT else read
+    if known is not None and read is not None and read.kind is HintKind.NAME_OF_RECIPIENT:
+        read = None
+    return tuple(hint for hint in (known, read) if hint is not None)
 
 
 def _content_key(arrival: Arrival, now: datetime) -> str:
@@ -351,10 +383,12 @@ def count_copy(session: Session, arrival: Arrival) -> None:
 
 
 def _new_lead(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
-    mail, facts, route = arrival.mail, arrival.facts, arrival.route
-    person = ensure_person(session, facts.author.address, facts.partner, facts.company, now)
+    mail, route = arrival.mail, arrival.route
+    person, filled = _filled_in(session, arrival, _person_of(session, arrival, now), now)
     lead_id = _open_lead(session, arrival, person, now, waiting_since=now)
-    row_id = _write_email_in(session, arrival, inbound_id, lead_id, person.id, now)
+    if filled.phone or filled.company:
+        add_event(session, lead_id, "partner_filled", {"phone": filled.phone, "company": filled.company}, None, now)
+    row_id = _write_email_in(session, arrival, inbound_id, lead_id, person.id if person else None, now)
     _schedule_meeting(session, arrival, lead_id, route.owner_id, now)
     told = Event(
         "message_in",
@@ -369,16 +403,16 @@ def _new_lead(session: Session, arrival: Arrival, inbound_id: int, now: datetime
 
 
 def _open_lead(
-    session: Session, arrival: Arrival, person: Person, now: datetime, waiting_since: datetime | None = None
+    session: Session, arrival: Arrival, person: Person | None, now: datetime, waiting_since: datetime | None = None
 ) -> int:
-    """The lead that the route wants for this person; a closed one that it continues says so."""
+    """The lead that the route wants for this person, if there is one; a closed one that it continues says so."""
     mail, route = arrival.mail, arrival.route
     alias = route.alias
     new = NewLead(
         title=mail.base_subject or _first_line(mail.new_text),
         base_subject=mail.base_subject,
-        partner_id=person.id,
-        company_id=person.company_id,
+        partner_id=person.id if person else None,
+        company_id=person.company_id if person else None,
         owner_id=route.owner_id,
         owner_reason=route.owner_reason or "",
         team_id=alias.team_id if alias else None,
@@ -396,6 +430,19 @@ def _open_lead(
     if route.follows_lead_id:
         add_event(session, route.follows_lead_id, "continued", {"lead_id": lead_id}, None, now)
     return lead_id
+
+
+def _filled_in(
+    session: Session, arrival: Arrival, person: Person | None, now: datetime
+) -> tuple[Person | None, Filled]:
+    """What a contact form says of the person who filled it in."""
+    form, author = arrival.verdict.form, arrival.facts.author
+    is_theirs = form is not None and form.person is not None and author.is_form
+    if person is None or form is None or not is_theirs or form.person is None:
+        return person, Filled()
+    if address_key(form.person.address) != address_key(author.address.address):
+        return person, Filled()
+    return fill_from_form(session, person, form, now)
 
 
 def _our_first(arrival: Arrival) -> str:
@@ -494,7 +541,16 @@ def _writer(session: Session, arrival: Arrival, found: LeadFacts | None, now: da
         return found.partner_id
     if arrival.route.is_unconfirmed:
         return None
-    return ensure_person(session, author, None, arrival.facts.company, now).id
+    person = _person_of(session, arrival, now)
+    return person.id if person else None
+
+
+def _person_of(session: Session, arrival: Arrival, now: datetime) -> Person | None:
+    """The partner who wrote, made if need be; none of an address of ours."""
+    facts = arrival.facts
+    if facts.is_own_author and facts.partner is None:
+        return None
+    return ensure_person(session, facts.author.address, facts.partner, facts.company, now)
 
 
 def _link_second_lead(session: Session, arrival: Arrival, row_id: int, now: datetime) -> tuple[Event, ...]:
@@ -875,7 +931,7 @@ def _add_participants(session: Session, arrival: Arrival, lead_id: int, partner_
     author = arrival.facts.author.address
     author_key = address_key(author.address)
     joining: list[Joining] = []
-    if author_key:
+    if author_key and not arrival.facts.is_own_author:
         joining.append(Joining(author, partner_id, is_confirmed=is_confirmed))
     for address in (*arrival.mail.to, *arrival.mail.cc)[:50]:
         key = address_key(address.address)
@@ -889,19 +945,14 @@ def _add_participants(session: Session, arrival: Arrival, lead_id: int, partner_
 _STARTS = re.compile(rb"^DTSTART[^:\r\n]{0,100}:(\d{4})(\d\d)(\d\d)", re.MULTILINE)
 
 
-_NO_MEETING = frozenset({"CANCEL", "REPLY", "DECLINECOUNTER", "REFRESH"})
-
-
 def _schedule_meeting(session: Session, arrival: Arrival, lead_id: int, owner_id: int | None, now: datetime) -> None:
-    """An invitation is a meeting activity on its lead, if somebody is there to do it; an answer or a cancellation is only read."""
-    if (
-        arrival.verdict.calendar_method in _NO_MEETING
-        or arrival.verdict.kind is not MailKind.CALENDAR
-        or owner_id is None
-    ):
+    """A calendar mail plans, moves, answers or cancels a meeting of its lead, if somebody is there to do it."""
+    found = arrival.verdict.meeting
+    if found is None or arrival.verdict.kind is not MailKind.CALENDAR:
         return
-    due_on = meeting_date(arrival.mail) or now.date()
-    plan(session, lead_id, "meeting", due_on, owner_id, None, now, summary=arrival.mail.subject)
+    mail = arrival.mail
+    writer, is_confirmed = arrival.facts.author.address, not arrival.route.is_unconfirmed
+    heed(session, CalendarMail(lead_id, owner_id, found, mail.subject, writer, is_confirmed, meeting_date(mail)), now)
 
 
 def meeting_date(mail: ParsedMail) -> date | None:

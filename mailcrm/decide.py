@@ -562,6 +562,15 @@ def _continued(case: Case, lead: LeadFacts) -> Route:
     return replace(route, follows_lead_id=lead.id)
 
 
+def by_meeting(case: Case) -> Route | None:
+    """Row 5: an update, an answer or a cancellation goes to the lead of its meeting, from people who are known there only."""
+    if not case.is_outsider or case.verdict.kind is not MailKind.CALENDAR:
+        return None
+    leads = (case.facts.lead(lead_id) for lead_id in case.facts.meeting_lead_ids)
+    lead = next((lead for lead in leads if lead and is_known_on(case, lead)), None)
+    return _on_lead(case, lead, Reason.MEETING_ON_LEAD) if lead else None
+
+
 # --- 10 to 14: mails that start something -------------------------------------------------------------------------------
 
 
@@ -685,6 +694,7 @@ RULES: tuple[Rule, ...] = (
     staff_copy,
     staff_without_token,
     by_references,
+    by_meeting,
     by_subject,
     bulk,
     admin_address,

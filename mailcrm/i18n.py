@@ -75,6 +75,12 @@ def format_datetime(value: datetime, locale: str, zone: str) -> str:
     return f"{day} klo {local:%H.%M}" if known_locale(locale) == "fi" else f"{day}, {local:%H:%M}"
 
 
+def format_clock(value: datetime, locale: str, zone: str) -> str:
+    """The time of day in the reader's zone, as the language writes it."""
+    local = value.astimezone(ZoneInfo(zone))
+    return f"{local:%H.%M}" if known_locale(locale) == "fi" else f"{local:%H:%M}"
+
+
 def format_money(value: Decimal, currency: str, locale: str) -> str:
     """An amount, without cents where there are none."""
     whole = value == value.to_integral_value()

@@ -1,5 +1,8 @@
 """Whether a new writer could be taken for one we know. Pure; a hint for the reader, never a decision."""
 
+import re
+import unicodedata
+
 from mailcrm.mail import Address
 
 _CONFUSED = (
@@ -22,6 +25,22 @@ def lookalike(new: Address, known: Address) -> str:
     if new.name.strip() and new.name.strip().casefold() == known.name.strip().casefold():
         return "name"
     return ""
+
+
+_ASIDE = re.compile(r"\([^)]{0,100}\)|\[[^\]]{0,100}\]|[/|].*")
+
+
+def name_key(name: str) -> str:
+    """A person's name as it is compared: case, marks and the order of its words do not count. "" for what is no full name."""
+    bare = unicodedata.normalize("NFKD", _ASIDE.sub(" ", name[:300])).casefold()
+    letters = "".join(c if c.isalpha() or c in "'’-" else " " for c in bare if not unicodedata.combining(c))
+    words = [word for word in letters.split() if len(word) > 1]
+    return " ".join(sorted(words))[:300] if len(words) > 1 and "@" not in name else ""
+
+
+def company_key(name: str) -> str:
+    """A company's name as it is compared: case and white space do not count."""
+    return " ".join(name.split()).casefold()[:300]
 
 
 def _skeleton(text: str) -> str:

@@ -333,7 +333,8 @@ class Attendee:
 class Meeting:
     """What a calendar part says (RFC 5546). Times are ISO 8601, a date alone for a whole day; "" where not said.
 
-    ``method`` is upper case: REQUEST, REPLY, CANCEL, COUNTER, PUBLISH ….
+    ``method`` is upper case: REQUEST, REPLY, CANCEL, COUNTER, PUBLISH …. Of a series ``next_start`` is its first meeting after the
+    mail came, ``repeats`` how often it is (daily, weekly:2, monthly, yearly); ``of_series_at`` names the one that alone is meant.
     """
 
     method: str
@@ -346,6 +347,10 @@ class Meeting:
     attendees: tuple[Attendee, ...] = ()
     is_cancelled: bool = False
     is_recurring: bool = False
+    sequence: int = 0
+    of_series_at: str = ""
+    repeats: str = ""
+    next_start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,11 +364,47 @@ class FormFields:
     fields: tuple[tuple[str, str], ...]
 
 
+class HintKind(StrEnum):
+    """Why the shown name of a writer may be borrowed."""
+
+    NAME_SAYS_OTHER = "name_says_other"  # an address or a domain that is not the writer's
+    LIKE_OUR_DOMAIN = "like_our_domain"
+    NAME_OF_RECIPIENT = "name_of_recipient"  # one of our addresses in To or Cc bears it
+    NAME_OF_USER = "name_of_user"
+    NAME_OF_PARTNER = "name_of_partner"
+    TWO_ALPHABETS = "two_alphabets"
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A phishing hint: never a decision. ``shown`` is what the writer shows, ``known`` what we know by it, ``name`` whose name."""
+
+    kind: HintKind
+    shown: str
+    known: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        """For explain and the log."""
+        match self.kind:
+            case HintKind.NAME_SAYS_OTHER:
+                return f"the name says {self.shown}, the address is {self.known}"
+            case HintKind.LIKE_OUR_DOMAIN:
+                return f"{self.shown} looks like {self.known}"
+            case HintKind.NAME_OF_RECIPIENT:
+                return f"the name is that of {self.known}"
+            case HintKind.NAME_OF_USER:
+                return f"the name of {self.name}, who works here; the address {self.shown} is not theirs"
+            case HintKind.NAME_OF_PARTNER:
+                return f"the name of {self.name}, whom we know at {self.known}"
+        return f"letters of two alphabets in “{self.shown}”"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What kind of mail it is and why. ``is_machine``: no person wrote it, so it is never answered.
 
-    ``phishing`` says in words why the name of the writer may be borrowed, "" if nothing does; it is a hint, never a decision.
+    ``phishing`` says why the name of the writer may be borrowed, as far as that shows without the database.
     """
 
     kind: MailKind
@@ -377,7 +418,7 @@ class Verdict:
     auto_reply: AutoReply | None = None
     meeting: Meeting | None = None
     form: FormFields | None = None
-    phishing: str = ""
+    phishing: Hint | None = None
 
 
 # --- reasons ------------------------------------------------------------------------------------------------------------
@@ -799,6 +840,7 @@ class Facts:
     company: CompanyFacts | None = None
     company_lead_owner_id: int | None = None
     inactive_user_ids: frozenset[int] = frozenset()
+    meeting_lead_ids: tuple[int, ...] = ()  # where the meeting of this calendar mail is planned, newest first
     members: tuple[Member, ...] = ()
     rotation_user_id: int | None = None
     team_rule: str = "nobody"
@@ -816,6 +858,8 @@ class Facts:
     outsiders_in_header: frozenset[str] = frozenset()  # keys in To/Cc that are neither ours nor staff's
     about: About | None = None  # of a proven user's mail without a token; partner and company are then the customer's
     writer: Writer | None = None  # of a proven user
+    hint: Hint | None = None  # the writer bears a name of ours at another address
+    is_own_author: bool = False  # From is an address of ours or a user's: nobody outside, and never a partner
 
     def lead(self, lead_id: int | None) -> LeadFacts | None:
         """The lead with this id, if it was looked up."""

@@ -44,7 +44,7 @@ from mailcrm.store.keyring import Keyring
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import inbound, inbound_copy
 from mailcrm.store.tables import raw as raw_table
-from mailcrm.threading.lookup import lock_keys, look_up, remember_staff, take_locks, whose_proof_matters
+from mailcrm.threading.lookup import lock_keys, look_up, remember_people, take_locks, whose_proof_matters
 
 __all__ = ["Entry", "Places", "Worker", "process_one", "understand"]
 
@@ -377,7 +377,7 @@ class Worker:
         take_locks(session, (key for r in read for key in lock_keys(r.mail, r.spooled.envelope)))
         failed: list[tuple[_Read, Exception]] = []
         with remembering(session):
-            remember_staff(session, ((r.mail, r.verdict, r.spooled.envelope) for r in read))
+            remember_people(session, (r.mail for r in read))
             for item in read:
                 try:
                     with savepoint(session):

@@ -291,7 +291,9 @@ def test_a_failure_says_what_the_peer_said(house: House, smtp_sink: SmtpSink) ->
     mail_to(house, "carol@customer.test", answer(house))
     mail = house.mails()[-1]
     assert mail["Subject"] == "Not delivered: Carol Smith: Quote for 40 chairs"
-    assert first_line(mail) == "This mail was not delivered: carol@customer.test: 5.1.1 No such user"
+    assert first_line(mail) == (
+        "This mail was not delivered: carol@customer.test: there is no such address (5.1.1 No such user)"
+    )
     assert intent_of(house, mail) is Intent.NOTE
     assert {name: mail[name] for name in STAFF} == STAFF
 

@@ -766,6 +766,7 @@ _KEYWORDS = {
 def _msgids() -> set[str]:
     python = [
         ROOT / "mailcrm/reasons.py",
+        ROOT / "mailcrm/found_words.py",
         ROOT / "mailcrm/triage.py",
         *(ROOT / "mailcrm/web").rglob("*.py"),
         *(ROOT / "mailcrm/crm").glob("*.py"),

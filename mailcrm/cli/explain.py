@@ -182,7 +182,7 @@ def _reading(mail: ParsedMail, verdict: Verdict) -> dict[str, Any]:
         "language": mail.language or None,
         "defects": list(mail.defects),
         "written_by": _written_by(mail.written_by),
-        "phishing": verdict.phishing or None,
+        "phishing": str(verdict.phishing) if verdict.phishing else None,
     }
 
 
@@ -280,6 +280,7 @@ def _placing(mail: ParsedMail, verdict: Verdict, envelope: Envelope, where: _Whe
         "route_reason": route.reason.value,
         "route_detail": route.detail or None,
         "lead_id": route.lead_id,
+        **({"phishing": str(facts.hint)} if facts.hint else {}),  # who bears a name of ours only the database knows
     }
 
 
@@ -301,6 +302,8 @@ def _lines(path: Path, answer: dict[str, Any]) -> Iterator[str]:
             yield f"  lead     {answer['lead_id']}"
     else:
         yield "  route    unknown: there is no database to look in"
+    if answer["phishing"]:
+        yield f"  careful  {answer['phishing']}"
     for line in answer["reply_text"].splitlines():
         yield f"  | {line}"
     for defect in answer["defects"]:

@@ -23,6 +23,7 @@ from mailcrm.store.tables import (
     inbound,
     inbound_copy,
     lead,
+    meeting,
     message,
     message_ref,
     outbox,
@@ -136,7 +137,9 @@ def _erase_messages(session: Session, messages: list[int]) -> None:
         not_staff = message.c.author_kind == "partner"
         session.execute(update(message).where(these, not_staff).values(author_name=ERASED, author_address=""))
         told = message.c.event.in_(("fields", "stage", "activity_scheduled", "activity_done", "activity_rescheduled",
-                                    "activity_given", "activity_cancelled"))  # fmt: skip
+                                    "activity_given", "activity_cancelled", "meeting_answered", "meeting_cancelled",
+                                    "meeting_moved", "meeting_place", "meeting_of_series", "meeting_not_changed",
+                                    "partner_filled"))  # fmt: skip
         session.execute(update(message).where(these, told).values(event_data={}))
 
 
@@ -155,7 +158,7 @@ def _erase_from_lists(session: Session, partner_id: int, keys: list[str]) -> Non
 
 def _erase_inbound(session: Session, inbounds: list[int]) -> None:
     texts: dict[str, Any] = dict.fromkeys(("subject", "message_id", "verdict_detail", "reason_detail", "mail_from"), "")
-    texts |= {"rcpt_to": [], "defects": []}
+    texts |= {"rcpt_to": [], "defects": [], "findings": {}}
     writer = dict.fromkeys(("from_name", "from_address", "from_key", "from_domain", "author_proof"), "")
     copy = {"mail_from": "", "rcpt_to": [], "author_proof": ""}
     for some in _chunks(inbounds):
@@ -172,6 +175,8 @@ def _erase_leads(session: Session, leads: list[int]) -> None:
         session.execute(update(lead).where(lead.c.id.in_(some)).values(**names, **nobody_waits))
         session.execute(update(stage_change).where(stage_change.c.lead_id.in_(some)).values(reason=""))
         session.execute(update(activity).where(activity.c.lead_id.in_(some)).values(summary="", feedback=""))
+        planned = select(activity.c.id).where(activity.c.lead_id.in_(some))
+        session.execute(delete(meeting).where(meeting.c.activity_id.in_(planned)))
         session.execute(delete(participant).where(participant.c.lead_id.in_(some)))
         session.execute(delete(command_run).where(command_run.c.lead_id.in_(some)))
         received = message_ref.c.kind != "ours"
@@ -183,5 +188,6 @@ def _erase_person(session: Session, partner_id: int, keys: list[str], now: datet
     session.execute(delete(participant).where(theirs))
     session.execute(delete(partner_address).where(partner_address.c.partner_id == partner_id))
     session.execute(delete(suppression).where(suppression.c.key.in_(keys)))
-    gone = {"name": ERASED, "domain": None, "language": "", "industry": "", "revenue": None, "erased_at": now}
+    gone: dict[str, Any] = {"name": ERASED, "name_key": "", "phone": "", "domain": None, "language": "", "industry": ""}
+    gone |= {"revenue": None, "erased_at": now}
     session.execute(update(partner).where(partner.c.id == partner_id).values(gone))

@@ -1,15 +1,20 @@
-"""Partners made by a mail: the person, and their company by domain unless the domain is a mail provider's."""
+"""Partners made by a mail: the person, and their company by domain unless the domain is a mail provider's.
+
+A function's address (info@, noreply@) at a company's domain belongs to the company: no person is made of it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from mailcrm.address import address_key
-from mailcrm.mail import Address, CompanyFacts, PartnerFacts
+from mailcrm.lookalike import company_key, name_key
+from mailcrm.mail import Address, CompanyFacts, FormFields, PartnerFacts
 from mailcrm.store.engine import Session
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import partner, partner_address
+from mailcrm.threading.author import is_shared
 from mailcrm.threading.domains import is_free_mail, organisational
 
 _INSERT = Prepared(insert(partner))
@@ -32,24 +37,70 @@ def ensure_person(
         return Person(known.id, known.company_id)
     key = address_key(address.address)
     company_id = company.id if company else _new_company(session, key, now)
-    row = {"kind": "person", "name": person_name(address)[:300], "company_id": company_id, "created_at": now}
+    if company_id is not None and is_shared(address.address):
+        _add_address(session, company_id, address, is_primary=company is None)
+        return Person(company_id, company_id)
+    name = person_name(address)[:300]
+    row = {"kind": "person", "name": name, "name_key": name_key(name), "company_id": company_id, "created_at": now}
     person_id = _INSERT.insert(session, row)
     if key:
-        named = {
-            "partner_id": person_id,
-            "address": address.address.strip()[:320],
-            "key": key[:320],
-            "is_primary": True,
-        }
-        _INSERT_ADDRESS.run(session, named)
+        _add_address(session, person_id, address, is_primary=True)
     return Person(person_id, company_id)
+
+
+def _add_address(session: Session, partner_id: int, address: Address, *, is_primary: bool) -> None:
+    text, key = address.address.strip()[:320], address_key(address.address)[:320]
+    row = {"partner_id": partner_id, "address": text, "key": key, "is_primary": is_primary}
+    _INSERT_ADDRESS.run(session, row)
 
 
 def _new_company(session: Session, key: str, now: datetime) -> int | None:
     domain = key.rpartition("@")[2]
     if not domain or "." not in domain or is_free_mail(domain):
         return None
-    row = {"kind": "company", "name": company_name(domain)[:300], "domain": domain[:255], "created_at": now}
+    name = company_name(domain)[:300]
+    row = {"kind": "company", "name": name, "name_key": company_key(name), "domain": domain[:255], "created_at": now}
+    return _INSERT.insert(session, row)
+
+
+# --- what a form says of who filled it in -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What of a person was empty and is now known. ``company`` is its name."""
+
+    phone: str = ""
+    company: str = ""
+
+
+def fill_from_form(session: Session, person: Person, form: FormFields, now: datetime) -> tuple[Person, Filled]:
+    """Phone and company of the person as the form has them, where nothing was known; what a person typed stays."""
+    phone, company = " ".join(form.phone.split())[:60], " ".join(form.company.split())[:300]
+    row = session.execute(
+        select(partner.c.kind, partner.c.phone, partner.c.company_id).where(partner.c.id == person.id)
+    )
+    known = row.one()
+    if known.kind == "company":
+        return person, Filled()
+    values: dict[str, object] = {"phone": phone} if phone and not known.phone else {}
+    if company and known.company_id is None:
+        values["company_id"] = _company_named(session, company, now)
+    if not values:
+        return person, Filled()
+    session.execute(update(partner).where(partner.c.id == person.id).values(values))
+    is_new_company = "company_id" in values
+    filled = Filled(phone if "phone" in values else "", company if is_new_company else "")
+    return (Person(person.id, int(str(values["company_id"]))) if is_new_company else person), filled
+
+
+def _company_named(session: Session, name: str, now: datetime) -> int:
+    """The company of this name, made if there is none."""
+    is_it = (partner.c.kind == "company", partner.c.name_key == company_key(name), partner.c.erased_at.is_(None))
+    found = session.execute(select(partner.c.id).where(*is_it).order_by(partner.c.id).limit(1)).scalar()
+    if found is not None:
+        return int(found)
+    row = {"kind": "company", "name": name, "name_key": company_key(name), "domain": None, "created_at": now}
     return _INSERT.insert(session, row)
 
 

@@ -152,6 +152,7 @@ def plan(
     by: int | None,
     now: datetime,
     summary: str = "",
+    due_at: datetime | None = None,
 ) -> int:
     """Write an activity that a rule asked for, with its event; returns its id."""
     row = {
@@ -160,6 +161,7 @@ def plan(
         "type": type_,
         "summary": summary[:500],
         "due_on": due_on,
+        "due_at": due_at,
         "created_at": now,
         "created_by_id": by,
     }

@@ -15,6 +15,7 @@ from mailcrm.address import address_key, domain_key
 from mailcrm.crm.addresses import checked, is_ours, refuse_taken
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused, Taken
+from mailcrm.lookalike import company_key, name_key
 from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import partner, partner_address, user
 
@@ -52,7 +53,8 @@ def add_person(session: Session, new: NewPerson, domains: Collection[str], by: i
     values = {"name": " ".join(new.name.split())[:300] or key.partition("@")[0], "company_id": new.company_id}
     values |= {"owner_id": new.owner_id, "relation": new.relation, "language": new.language}
     _check_fields(session, values)
-    partner_id = insert_row(session, insert(partner), {"kind": "person", "created_at": now, **values})
+    row = {"kind": "person", "created_at": now, "name_key": name_key(str(values["name"])), **values}
+    partner_id = insert_row(session, insert(partner), row)
     _insert_address(session, partner_id, text, key, is_primary=True)
     record(session, "add_person", f"partner {partner_id}", by, now)
     return Done(partner_id)
@@ -68,7 +70,8 @@ def add_company(session: Session, new: NewCompany, domains: Collection[str], by:
     values = {"name": " ".join(new.name.split())[:300] or domain or "", "owner_id": new.owner_id}
     values |= {"relation": new.relation, "language": new.language}
     _check_fields(session, values)
-    row = {"kind": "company", "domain": domain, "created_at": now, **values}
+    key = company_key(str(values["name"]))
+    row = {"kind": "company", "domain": domain, "created_at": now, "name_key": key, **values}
     partner_id = insert_row(session, insert(partner), row)
     record(session, "add_company", f"partner {partner_id}", by, now)
     return Done(partner_id)
@@ -104,21 +107,23 @@ def remove_address(session: Session, partner_id: int, address: str, by: int | No
     return Done(partner_id)
 
 
-_EDITABLE = {"name", "owner_id", "relation", "language", "company_id", "industry", "revenue"}
+_EDITABLE = {"name", "owner_id", "relation", "language", "company_id", "industry", "revenue", "phone"}
 
 
 def set_fields(session: Session, partner_id: int, changes: Mapping[str, Any], by: int | None, now: datetime) -> Done:
-    """Change what is known about a partner: name, owner, relation, language, company, industry, revenue."""
+    """Change what is known about a partner: name, owner, relation, language, company, industry, revenue, phone."""
     if unknown := set(changes) - _EDITABLE:
         raise Refused("%(names)s cannot be changed here.", names=", ".join(sorted(unknown)))
-    _existing(session, partner_id)
+    kind = _existing(session, partner_id)
     _check_fields(session, changes)
     if changes.get("company_id") is not None:
         if changes["company_id"] == partner_id:
             raise Refused("A company does not belong to itself.")
         _check_company(session, changes["company_id"])
     if changes:
-        session.execute(update(partner).where(partner.c.id == partner_id).values(dict(changes)))
+        compared = company_key if kind == "company" else name_key
+        keys = {"name_key": compared(changes["name"])} if "name" in changes else {}
+        session.execute(update(partner).where(partner.c.id == partner_id).values({**changes, **keys}))
         data = {"names": sorted(changes), "owner_id": changes.get("owner_id")}
         record(session, "set_partner_fields", f"partner {partner_id}", by, now, data)
     return Done(partner_id)
@@ -145,6 +150,8 @@ def _check_fields(session: Session, values: Mapping[str, Any]) -> None:
         raise Refused("A relation is one of %(relations)s.", relations=", ".join(RELATIONS))
     if values.get("language") and not (values["language"].isalpha() and len(values["language"]) in (2, 3)):
         raise Refused("A language is two letters such as fi.")
+    if len(values.get("phone") or "") > 60:
+        raise Refused("The phone number is too long.")
     revenue = values.get("revenue")
     if revenue is not None and not (Decimal(0) <= revenue < Decimal(10) ** 13):
         raise Refused("Revenue must be a positive amount.")
@@ -166,13 +173,15 @@ def _check_company(session: Session, company_id: int) -> None:
         raise Refused("There is no company %(id)s.", id=company_id)
 
 
-def _existing(session: Session, partner_id: int) -> None:
-    asked = select(partner.c.erased_at).where(partner.c.id == partner_id).with_for_update()
+def _existing(session: Session, partner_id: int) -> str:
+    """Lock the partner; its kind."""
+    asked = select(partner.c.erased_at, partner.c.kind).where(partner.c.id == partner_id).with_for_update()
     row = session.execute(asked).first()
     if row is None:
         raise NotFound("There is no partner %(id)s.", id=partner_id)
     if row.erased_at is not None:
         raise Refused("This partner has been erased.")
+    return str(row.kind)
 
 
 def _insert_address(session: Session, partner_id: int, text: str, key: str, *, is_primary: bool) -> None:

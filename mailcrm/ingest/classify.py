@@ -16,7 +16,7 @@ from mailcrm.ingest.headers import Headers, ids_in
 from mailcrm.ingest.html import two_cell_rows
 from mailcrm.ingest.phishing import phishing_hint
 from mailcrm.ingest.report_words import DAEMONS
-from mailcrm.mail import AutoReply, Envelope, FormFields, MailKind, Meeting, ParsedMail, Reason, Report, Verdict
+from mailcrm.mail import AutoReply, Envelope, FormFields, Hint, MailKind, Meeting, ParsedMail, Reason, Report, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ def classify(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict:
     form = _form(mail, envelope) if verdict.kind in _MAY_BE_FORMS else None
     if form is not None:
         verdict = Verdict(MailKind.HUMAN, Reason.CONTACT_FORM, form.person.address if form.person else "")
-    phishing = _phishing(mail, envelope) if verdict.kind in _MAY_BE_PHISHING else ""
+    phishing = _phishing(mail, envelope) if verdict.kind in _MAY_BE_PHISHING else None
     return replace(
         verdict,
-        detail=verdict.detail or phishing[:200],
+        detail=verdict.detail or (str(phishing)[:200] if phishing else ""),
         is_machine=verdict.kind in _MACHINES or _has_null_path(clues, envelope),
         is_bulk=_bulk_reason(clues) is not None,
         is_spam=bool(_spam_detail(clues)),
@@ -73,9 +73,9 @@ def _form(mail: ParsedMail, envelope: Envelope) -> FormFields | None:
     return form_of(mail.text, mail.from_, mail.reply_to, is_impersonal=is_impersonal, rows=rows)
 
 
-def _phishing(mail: ParsedMail, envelope: Envelope) -> str:
+def _phishing(mail: ParsedMail, envelope: Envelope) -> Hint | None:
     via = mail.written_by is not None  # a list's own way of naming the writer
-    return "" if via else phishing_hint(mail.from_, mail.reply_to, (*mail.to, *mail.cc), _our_domains(mail, envelope))
+    return None if via else phishing_hint(mail.from_, mail.reply_to, (*mail.to, *mail.cc), _our_domains(mail, envelope))
 
 
 def _our_domains(mail: ParsedMail, envelope: Envelope) -> frozenset[str]:

@@ -3,7 +3,9 @@
 Only what is needed is given to it: the first event and the time zones, bounded, without lines it stumbles over. Never raises.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 from mailcrm.ingest.charset import clean_text, decode
@@ -15,11 +17,11 @@ _MOST_ATTENDEES = 200
 _COMPONENTS = ("VEVENT", "VTODO", "VFREEBUSY", "VPOLL")
 
 
-def meeting_of(data: bytes, charset: str, method: str) -> Meeting:
-    """What the part says; of a broken one, its method alone."""
+def meeting_of(data: bytes, charset: str, method: str, now: datetime) -> Meeting:
+    """What the part says, of a series also when it is next; of a broken one, its method alone."""
     lines = _first_event(decode(data[:_LONGEST], charset or "utf-8")[0])
     try:
-        return _read("\r\n".join(lines), method)
+        return _read("\r\n".join(lines), method, now)
     except Exception:  # noqa: BLE001 - a stranger's calendar may break the library anywhere; that it is one is known all the same
         return Meeting(method)
 
@@ -41,7 +43,7 @@ def _first_event(text: str) -> list[str]:
     return kept
 
 
-def _read(text: str, method: str) -> Meeting:
+def _read(text: str, method: str, now: datetime) -> Meeting:
     from icalendar import Calendar
 
     calendar = Calendar.from_ical(text)
@@ -62,7 +64,60 @@ def _read(text: str, method: str) -> Meeting:
         attendees=_attendees(event.get("ATTENDEE")),
         is_cancelled=method == "CANCEL" or _text(event, "STATUS").upper() == "CANCELLED",
         is_recurring="RRULE" in event or "RECURRENCE-ID" in event,
+        sequence=_whole(event.get("SEQUENCE")),
+        of_series_at=_iso(_when(event, "RECURRENCE-ID")),
+        repeats=_repeats(event),
+        next_start=_iso(_next(event, start, now)),
     )
+
+
+def _whole(value: Any) -> int:
+    return min(int(value), 1_000_000) if isinstance(value, int) and value > 0 else 0
+
+
+_MOST_MEETINGS = 3_000  # of a series are stepped through
+_FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_PLAIN_RULE = frozenset(("FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS", "WKST"))
+
+
+def _rule(event: Any) -> Any:
+    rule = event.get("RRULE")
+    rule = rule[0] if isinstance(rule, list) and rule else rule
+    return rule if rule and str(rule.get("FREQ", [""])[0]).upper() in _FREQUENCIES else None
+
+
+def _repeats(event: Any) -> str:
+    """ "weekly", or "weekly:2" for every second week; "" for what is no series or meets more often than daily."""
+    rule = _rule(event)
+    if rule is None:
+        return ""
+    every = _whole((rule.get("INTERVAL") or [1])[0])
+    return str(rule["FREQ"][0]).lower() + (f":{every}" if 1 < every < 1_000 else "")
+
+
+def _next(event: Any, start: date | None, now: datetime) -> date | None:
+    """The first meeting of a series that is still to come; None if there is none, or none that can be told."""
+    rule = _rule(event)
+    if rule is None or start is None or not set(map(str.upper, rule)) <= _PLAIN_RULE:
+        return None
+    from dateutil.rrule import rrulestr
+
+    first = start if isinstance(start, datetime) else datetime.combine(start, time())
+    if first.year < now.year - 10:
+        return None
+    at = now if first.tzinfo is not None else now.replace(tzinfo=None)
+    left_out = _left_out(event)
+    series: Iterator[datetime] = islice(rrulestr(rule.to_ical().decode(), dtstart=first), _MOST_MEETINGS)
+    for found in series:
+        if found >= at and found not in left_out:
+            return found if isinstance(start, datetime) else found.date()
+    return None
+
+
+def _left_out(event: Any) -> set[date]:
+    listed = event.get("EXDATE")
+    values = listed if isinstance(listed, list) else [listed] if listed is not None else []
+    return {one.dt for value in values for one in value.dts}
 
 
 def _text(event: Any, name: str) -> str:

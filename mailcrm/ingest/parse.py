@@ -109,7 +109,7 @@ def _read(
     if encryption := encryption_of(leaves, text):
         defects.append(f"encrypted ({encryption})")
     report = _report(report_message, headers, writers, text, subject, envelope)
-    calendar_method, meeting = calendar_in(leaves)
+    calendar_method, meeting = calendar_in(leaves, envelope.received_at)
     attachments = attachments_of(bodies, html_raw, kept_out, rest)
     fields = _fields(message, headers, leaves, defects)  # empties leaves, so it is the last reader of the tree
     _note_missing(headers, ids, fields.from_, text, html_raw, defects)

@@ -4,6 +4,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.message import Message
 from mimetypes import guess_extension, guess_type
 from urllib.parse import quote
@@ -295,7 +296,7 @@ _ASKING = frozenset(("REQUEST", "REPLY", "CANCEL", "COUNTER", "DECLINECOUNTER", 
 _METHOD = re.compile(rb"(?im)^METHOD:([A-Z]{3,20})")
 
 
-def calendar_in(leaves: list[Leaf]) -> tuple[str, Meeting | None]:
+def calendar_in(leaves: list[Leaf], now: datetime) -> tuple[str, Meeting | None]:
     """The method of the calendar part, upper case, and what it says; an .ics file beside a letter is only a file."""
     for leaf in leaves:
         if leaf.content_type != "text/calendar":
@@ -306,7 +307,7 @@ def calendar_in(leaves: list[Leaf]) -> tuple[str, Meeting | None]:
         is_file = disposition.startswith("attachment") and not leaf.is_alternative
         method = clean_text(method.upper())[:20]
         if method and not (is_file and (method not in _ASKING or written is None)):
-            return method, meeting_of(leaf.data, _parameter(leaf, "charset"), method)
+            return method, meeting_of(leaf.data, _parameter(leaf, "charset"), method, now)
     return "", None
 
 

@@ -8,7 +8,7 @@ import re
 import unicodedata
 
 from mailcrm.lookalike import lookalike
-from mailcrm.mail import Address
+from mailcrm.mail import Address, Hint, HintKind
 
 _ADDRESS = re.compile(r"[\w.+'-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,5})")
 _DOMAIN = re.compile(r"(?<![\w@.-])((?:[\w-]{1,63}\.){1,4}[a-z]{2,24})(?![\w@-])", re.IGNORECASE)
@@ -16,30 +16,30 @@ _DOMAIN = re.compile(r"(?<![\w@.-])((?:[\w-]{1,63}\.){1,4}[a-z]{2,24})(?![\w@-])
 
 def phishing_hint(
     writer: Address | None, reply_to: tuple[Address, ...], named: tuple[Address, ...], ours: frozenset[str]
-) -> str:
-    """In words, or "". ``named`` are the mailboxes of To and Cc."""
+) -> Hint | None:
+    """Why, or None. ``named`` are the mailboxes of To and Cc."""
     if writer is None:
-        return ""
+        return None
     shown = _ADDRESS.search(writer.name)
     if (
         shown
         and not _is_same(shown.group(1), writer.domain)
         and not any(box.address.lower() == shown.group().lower() for box in reply_to)
     ):
-        return f"the name says {shown.group()}, the address is {writer.address}"
+        return Hint(HintKind.NAME_SAYS_OTHER, shown.group(), writer.address)
     if any(_is_same(writer.domain, domain) for domain in ours):
-        return ""
+        return None
     for domain in _DOMAIN.findall(writer.name) if "." in writer.name else ():
         if any(_is_same(domain.lower(), own) for own in ours):
-            return f"the name says {domain}, the address is {writer.address}"
+            return Hint(HintKind.NAME_SAYS_OTHER, domain, writer.address)
     for own in ours:
         if lookalike(Address("", f"x@{writer.domain}"), Address("", f"x@{own}")) == "domain":
-            return f"{writer.domain} looks like {own}"
+            return Hint(HintKind.LIKE_OUR_DOMAIN, writer.domain, own)
     for box in named:
         if box.name.strip() and box.domain in ours and box.name.casefold() == writer.name.casefold():
-            return f"the name is that of {box.address}"
+            return Hint(HintKind.NAME_OF_RECIPIENT, writer.address, box.address, box.name)
     mixed = next((word for word in writer.name.split() if _is_mixed(word)), "")
-    return f"letters of two alphabets in “{mixed}”" if mixed else ""
+    return Hint(HintKind.TWO_ALPHABETS, mixed, writer.address) if mixed else None
 
 
 def _is_same(domain: str, other: str) -> bool:

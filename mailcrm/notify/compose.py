@@ -258,7 +258,7 @@ def _lead_thread(material: Material, head: Letterhead) -> list[tuple[str, str]]:
 def notice_view(material: Material, answer: Answer, reader: Reader, head: Letterhead, words: Translator) -> View:
     """All that a notice says, in the reader's language."""
     is_history = material.row.kind == NoticeKind.HISTORY
-    text = summary(material, words, _zone(reader, head)) if is_history else _shown_text(material)
+    text = summary(material, words, _zone(reader, head)) if is_history else _shown_text(material, words)
     note_address = _note_address(material, answer, head)
     subject = _notice_subject(material, words)
     card = material.card
@@ -307,7 +307,7 @@ def _zone(reader: Reader, head: Letterhead) -> str:
     return reader.time_zone or head.time_zone
 
 
-def _shown_text(material: Material) -> str:
+def _shown_text(material: Material, words: Translator) -> str:
     if material.row.kind == NoticeKind.HELD:
         return tidy(material.arrived.excerpt if material.arrived else _beginning(material.message))
     if material.row.kind == NoticeKind.RECEIPT:
@@ -315,8 +315,17 @@ def _shown_text(material: Material) -> str:
     if material.arrived is not None:
         return tidy(material.arrived.excerpt)
     if material.row.kind in (NoticeKind.MESSAGE, NoticeKind.NOTE, NoticeKind.SENT, NoticeKind.FAILED):
-        return tidy(material.message.words) if material.message else ""
+        return _with_attached(material.message, words) if material.message else ""
     return ""
+
+
+def _with_attached(message: Shown, words: Translator) -> str:
+    """What was written, and below it the mails that came with it in files, readable."""
+    parts = [tidy(message.words)]
+    for one in message.found.mails:
+        head = (words.gettext("Attached mail"), one.from_, one.date, one.subject)
+        parts.append("— " + " · ".join(part for part in head if part) + "\n" + tidy(one.body))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _beginning(message: Shown | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Row, bindparam, false, func, select, union_all
 
 from mailcrm.address import address_key
+from mailcrm.findings import NOTHING_FOUND, Findings, findings_of
 from mailcrm.mail import Address, NoticeKind
 from mailcrm.notify.excerpt import excerpt
 from mailcrm.notify.files import File, carried
@@ -98,6 +99,7 @@ class Shown:
     is_unconfirmed: bool = False
     is_guess: bool = False
     files: tuple[File, ...] = ()
+    found: Findings = NOTHING_FOUND
 
     @property
     def words(self) -> str:
@@ -229,8 +231,9 @@ _OPEN_LEADS = Prepared(
     .limit(200)
 )
 _MESSAGES = Prepared(
-    select(message, partner.c.name.label("partner_name"))
+    select(message, partner.c.name.label("partner_name"), inbound.c.findings)
     .outerjoin(partner, partner.c.id == message.c.author_partner_id)
+    .outerjoin(inbound, inbound.c.id == message.c.inbound_id)
     .where(message.c.id.in_(_IDS))
 )
 _FILES = Prepared(select(attachment).where(attachment.c.message_id.in_(_IDS)).order_by(attachment.c.id))
@@ -430,7 +433,12 @@ def _messages(session: Session, message_ids: Sequence[int | None]) -> dict[int, 
         file = File(a.id, a.filename, a.content_type, a.size, a.sha256, a.is_inline)
         files.setdefault(a.message_id, []).append(file)
     rows = _MESSAGES.all(session, {"ids": ids})
-    return {row.id: _shown(row, tuple(files.get(row.id, ())), row.partner_name or "") for row in rows}
+    return {
+        row.id: replace(
+            _shown(row, tuple(files.get(row.id, ())), row.partner_name or ""), found=findings_of(row.findings)
+        )
+        for row in rows
+    }
 
 
 def _shown(row: _AnyRow, files: tuple[File, ...] = (), partner_name: str = "") -> Shown:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from mailcrm import reasons
 from mailcrm.address import address_key
+from mailcrm.found_words import hint_words, meeting_words, undelivered_words, via_words
 from mailcrm.i18n import Translator, format_date, format_datetime
 from mailcrm.lookalike import lookalike
 from mailcrm.mail import Address, Intent, NoticeKind, Reason
@@ -77,6 +78,7 @@ def warnings(material: Material, words: Translator) -> list[str]:
     if params.get("is_unconfirmed"):
         known = material.outside.customer
         lines.append(_new_person(message.author, known, words))
+    lines += [hint_words(hint, words) for hint in message.found.hints]
     if message.is_guess:
         lines.append(_("Placed here by its subject alone: see whether it belongs to this lead."))
     if params.get("is_staff_token_misused"):
@@ -109,13 +111,18 @@ def _event_lines(material: Material, head: Letterhead, words: Translator) -> lis
 
 
 def _message(material: Material, head: Letterhead, words: Translator) -> list[str]:
-    """Who forwarded the mail: a customer's own mail has nobody between."""
+    """Who forwarded the mail, what a calendar mail asks for, and who stands behind a list's address."""
     _ = words.gettext
-    if material.actor is None:
+    message = material.message
+    if material.actor is not None:
+        if material.actor.id == material.row.user_id:
+            return [_("You forwarded this mail.")]
+        return [_("%(name)s forwarded this mail.") % {"name": material.actor.name}]
+    if message is None:
         return []
-    if material.actor.id == material.row.user_id:
-        return [_("You forwarded this mail.")]
-    return [_("%(name)s forwarded this mail.") % {"name": material.actor.name}]
+    zone = (material.reader.time_zone if material.reader else "") or head.time_zone
+    lines = [meeting_words(message.found.meeting, words, zone)] if message.found.meeting else []
+    return lines + ([via_words(message.found.via, message.author, words)] if message.found.via else [])
 
 
 def _note(material: Material, head: Letterhead, words: Translator) -> list[str]:
@@ -139,7 +146,21 @@ def _failed(material: Material, head: Letterhead, words: Translator) -> list[str
         if is_delay
         else _("This mail was not delivered: %(detail)s")
     )
-    return [said % {"detail": str(material.row.params.get("detail", ""))}]
+    return [said % {"detail": _why_undelivered(material, words)}]
+
+
+def _why_undelivered(material: Material, words: Translator) -> str:
+    """Each recipient that this notice is about, with the reason in plain words and what the server said."""
+    detail = str(material.row.params.get("detail", ""))
+    named = [one for one in (material.undelivered.recipients if material.undelivered else ()) if one[0] in detail]
+    if not named:
+        return detail
+    return "; ".join(f"{address}: {_in_words(said, words)}" for address, said in named)
+
+
+def _in_words(said: str, words: Translator) -> str:
+    why = undelivered_words("", said, words.gettext)
+    return f"{why} ({said})" if why and said else why or said
 
 
 def _held(material: Material, head: Letterhead, words: Translator) -> list[str]:

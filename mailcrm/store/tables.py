@@ -157,6 +157,10 @@ partner = Table(
     Column("revenue", Numeric(16, 2)),
     _at("created_at", nullable=False),
     _at("erased_at"),
+    Column("phone", String(60), nullable=False, server_default=""),
+    Column(
+        "name_key", String(300), nullable=False, server_default="", index=True
+    ),  # of a person: who bears their name?
     CheckConstraint("kind in ('person', 'company')", name="kind"),
     CheckConstraint("relation in ('prospect', 'customer', 'former', 'supplier', 'partner')", name="relation"),
 )
@@ -299,6 +303,25 @@ activity = Table(
 )
 Index("ix_activity_due_at", activity.c.due_at, sqlite_where=text("done_at is null and due_at is not null"),
       postgresql_where=text("done_at is null and due_at is not null"))  # fmt: skip
+meeting = Table(  # the calendar mail behind a meeting activity (RFC 5546); goes with it
+    "meeting",
+    metadata,
+    _id(),
+    _ref("activity_id", "activity", nullable=False, ondelete="CASCADE"),
+    Column("uid", String(500), nullable=False, index=True),
+    Column("sequence", Integer, nullable=False, server_default="0"),
+    Column(
+        "inviter_key", String(320), nullable=False
+    ),  # whose mail invited; with the organiser the only one who changes it
+    Column("organizer_key", String(320), nullable=False, server_default=""),
+    Column("organizer", String(640), nullable=False, server_default=""),
+    Column("location", String(500), nullable=False, server_default=""),
+    _at("ends_at"),
+    Column("repeats", String(20), nullable=False, server_default=""),  # yearly, monthly, weekly, daily
+    Column("answers", JSON, nullable=False),  # [{"name", "address", "answer"}]
+    _at("cancelled_at"),
+    UniqueConstraint("activity_id"),
+)
 Index("ix_activity_open", activity.c.user_id, activity.c.due_on, sqlite_where=text("done_at is null"),
       postgresql_where=text("done_at is null"))  # fmt: skip
 
@@ -429,6 +452,7 @@ inbound = Table(
     _at("asked_at"),  # when a person was asked about it
     Column("defects", JSON, nullable=False),
     Column("auth", JSON(none_as_null=True)),  # believed of SPF, DKIM and DMARC (mail.AuthResults); null: nothing
+    Column("findings", JSON, nullable=False, server_default=text("'{}'")),  # as ``mailcrm.findings`` writes them
 )
 Index("ix_inbound_from_at", inbound.c.from_key, inbound.c.received_at)
 Index("ix_inbound_domain_at", inbound.c.from_domain, inbound.c.received_at)

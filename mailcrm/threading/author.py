@@ -19,6 +19,17 @@ _ROLES = frozenset(
         "lomake", "yhteydenotto", "toimisto", "posti", "palvelin",
     )
 )  # fmt: skip
+_SHARED = frozenset(
+    (
+        "accounting", "accounts", "billing", "booking", "bookings", "careers", "customerservice", "enquiries", "export",
+        "finance", "helpdesk", "hr", "inquiries", "invoice", "invoices", "jobs", "mail", "marketing", "newsletter", "order",
+        "orders", "post", "postmaster", "press", "procurement", "purchasing", "reception", "sekretariat", "service", "shop",
+        "team", "asiakaspalvelut", "hallinto", "hankinta", "hankinnat", "kirjaamo", "laskut", "laskutus", "markkinointi",
+        "osto", "ostot", "rekry", "taloushallinto", "tarjouspyynnot", "tilaukset", "vaihde", "forsaljning", "inkop", "kundtjanst",
+        "order-info", "einkauf", "kontakt", "rechnung", "vertrieb", "verkauf", "buero", "achats", "comptabilite", "contacto",
+        "ventas", "compras", "vendite", "acquisti",
+    )
+)  # fmt: skip
 _NO_REPLY = (
     "noreply",
     "no-reply",
@@ -76,6 +87,11 @@ def author_of(
 def is_nobody(address: str) -> bool:
     """A function's address, or one that nobody reads."""
     return is_role(address) or is_no_reply(address)
+
+
+def is_shared(address: str) -> bool:
+    """An address that belongs to a company rather than to one person."""
+    return is_nobody(address) or address_key(address).partition("@")[0].partition("+")[0] in _SHARED
 
 
 def _outside(person: Address | None, staff: Mapping[str, StaffAddress], rules: Rules) -> Address | None:
@@ -150,7 +166,12 @@ def form_person(
     is_form_sender = is_from_staff_domain or rules.is_ours(from_.address)
     if not (is_form_sender or is_role(from_.address) or is_no_reply(from_.address)):
         return None
-    others = (p for p in mail.reply_to if address_key(p.address) not in ("", address_key(from_.address)))
+    others = (
+        p
+        for p in mail.reply_to
+        if address_key(p.address) not in ("", address_key(from_.address))
+        and not (is_from_staff_domain and p.domain == from_.domain)
+    )
     return next((p for p in others if address_key(p.address) not in staff and not rules.is_ours(p.address)), None)
 
 

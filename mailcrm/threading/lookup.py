@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, and_, bindparam, func, literal, or_, select, text, union_all
+from sqlalchemy import BindParameter, Row, and_, bindparam, case, func, literal, or_, select, text, true, union_all
 
 from mailcrm.address import (
     TokenClaim,
@@ -25,6 +25,7 @@ from mailcrm.address import (
     verify_return_path,
     verify_token,
 )
+from mailcrm.lookalike import name_key
 from mailcrm.mail import (
     AliasFacts,
     Author,
@@ -32,6 +33,8 @@ from mailcrm.mail import (
     CompanyFacts,
     Envelope,
     Facts,
+    Hint,
+    HintKind,
     Intent,
     LeadFacts,
     Member,
@@ -49,11 +52,13 @@ from mailcrm.store.engine import Session, remembered
 from mailcrm.store.keyring import Keyring
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import (
+    activity,
     alias,
     attachment,
     inbound,
     inbound_copy,
     lead,
+    meeting,
     message,
     message_ref,
     outbox,
@@ -96,9 +101,10 @@ def look_up(
     rows = outbox_rows(session, claims.outbox_ids(mail))
     tokens = _token_hits(claims, rows, keyring)
     return_path = _return_path_hit(claims, rows, keyring)
-    staff = staff_addresses(session, mail, verdict, envelope)
+    people = known_people(session, mail)
+    staff = staff_addresses(mail, verdict, envelope, people)
     if author is None:
-        author = author_of(mail, verdict, envelope, staff, rules, is_from_staff_domain=_is_staff_domain(session, mail))
+        author = author_of(mail, verdict, envelope, staff, rules, is_from_staff_domain=_is_staff_domain(people, mail))
         author = _proven_by_token(author, tokens, mail, envelope, rules)
     author_key = address_key(author.address.address)
     refs = references(session, mail)
@@ -110,11 +116,14 @@ def look_up(
         return_path=return_path,
         report_outbox_id=report_outbox_id,
         report_lead_id=report_lead_id,
+        meeting_lead_ids=_meeting_leads(session, verdict),
         is_own_mail=_is_own_mail(session, mail, rows, keyring),
         refs=refs,
         recents=recent_of(session, author_key, now) if author.kind is AuthorKind.OUTSIDER else (),
-        outsiders_in_header=_outsiders(mail, staff, rules),
-        reply_to=_reply_to(mail, author, staff, rules),
+        outsiders_in_header=_outsiders(mail, people, rules),
+        hint=borrowed_name(mail, author, people, rules),
+        is_own_author=author_key in staff or rules.is_ours(author_key),
+        reply_to=_reply_to(mail, author, people, rules),
         is_same_company_proven=_is_own_word(mail, author_key) and bool(staff_proof(mail, envelope, rules)),
         is_disproven=is_disproven(mail, envelope, rules),
         auth=trusted_results(mail, envelope, rules),
@@ -282,40 +291,105 @@ def _reported(session: Session, verdict: Verdict, return_path: TokenHit | None) 
     return (row.id, row.lead_id) if row else (None, None)
 
 
-# --- who wrote it -------------------------------------------------------------------------------------------------------
-
-
-_STAFF = Prepared(
-    select(user_address.c.key, user_address.c.user_id, user.c.is_active)
-    .join(user, user.c.id == user_address.c.user_id)
-    .where(user_address.c.key.in_(_KEYS))
+_BY_UID = Prepared(
+    select(activity.c.lead_id)
+    .join(meeting, meeting.c.activity_id == activity.c.id)
+    .where(meeting.c.uid == bindparam("uid"))
+    .order_by(meeting.c.id.desc())
+    .limit(5)
 )
 
 
+def _meeting_leads(session: Session, verdict: Verdict) -> tuple[int, ...]:
+    """Where a calendar mail's meeting is planned; asked of calendar mails only."""
+    uid = verdict.meeting.uid if verdict.meeting else ""
+    return tuple(dict.fromkeys(_BY_UID.column(session, {"uid": uid}))) if uid else ()
+
+
+# --- who wrote it -------------------------------------------------------------------------------------------------------
+
+
+_STAFF = select(
+    literal("user").label("who"),
+    user_address.c.key,
+    user_address.c.user_id.label("id"),
+    user.c.is_active,
+    user.c.name,
+).join(user, user.c.id == user_address.c.user_id)
+_NAMESAKES = (
+    select(literal("partner"), partner_address.c.key, partner.c.id, true(), partner.c.name)
+    .join(partner_address, partner_address.c.partner_id == partner.c.id)
+    .where(
+        partner.c.name_key.in_(bindparam("names", expanding=True)),
+        partner.c.kind == "person",
+        partner.c.owner_id.is_not(None),
+    )
+)
+_KNOWN_PEOPLE = Prepared(union_all(_STAFF, _NAMESAKES))
+_NO_NAME = "?"  # which no name's key is
+
+
 @dataclass(frozen=True, slots=True)
-class _StaffOfBatch:
-    """Whom of ``asked`` we know as users."""
+class _Namesake:
+    """Somebody we know by name, with one of their addresses."""
 
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPeople:
+    """All users' addresses; and of the names asked for, the partners with an owner who bear them."""
+
+    staff: Mapping[str, StaffAddress] = field(default_factory=dict)
+    staff_names: Mapping[str, str] = field(default_factory=dict)  # of active users, by the name as compared
+    namesakes: Mapping[str, tuple[_Namesake, ...]] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
-    found: Mapping[str, StaffAddress] = field(default_factory=dict)
+    domains: frozenset[str] = frozenset()  # where users have addresses, without mail providers
+
+    def user_at(self, key: str) -> StaffAddress | None:
+        """The user with this address; ``name+anything@`` is that of ``name@``."""
+        return self.staff.get(key) or (self.staff.get(_plus_alias(key)) if "+" in key else None)
 
 
-def remember_staff(session: Session, mails: Iterable[tuple[ParsedMail, Verdict, Envelope]]) -> None:
-    """Inside ``remembering``: ask once for the users among all addresses that a batch names."""
-    keys = frozenset(key for mail in mails for key in _named_keys(*mail))
-    if len(keys) <= _MOST_ASKED:
-        remembered(session, _StaffOfBatch, lambda: _StaffOfBatch(keys, _read_staff(session, keys)))
+def remember_people(session: Session, mails: Iterable[ParsedMail]) -> None:
+    """Inside ``remembering``: ask once for the users, and for those who bear the names of a batch's writers."""
+    names = frozenset(filter(None, (_writers_name(mail) for mail in mails)))
+    remembered(session, KnownPeople, lambda: _read_people(session, names))
+
+
+def known_people(session: Session, mail: ParsedMail) -> KnownPeople:
+    """The users, and the partners who bear the name of the writer of this mail."""
+    name = _writers_name(mail)
+    batch = remembered(session, KnownPeople, KnownPeople, lambda _: False)
+    return batch if batch.staff and (not name or name in batch.asked) else _read_people(session, frozenset({name}))
+
+
+def _writers_name(mail: ParsedMail) -> str:
+    return name_key(mail.from_.name) if mail.from_ else ""
+
+
+def _read_people(session: Session, names: frozenset[str]) -> KnownPeople:
+    staff: dict[str, StaffAddress] = {}
+    staff_names: dict[str, str] = {}
+    namesakes: dict[str, tuple[_Namesake, ...]] = {}
+    for who, key, id_, is_active, name in _KNOWN_PEOPLE.all(session, {"names": sorted(names - {""}) or [_NO_NAME]}):
+        if who == "user":
+            staff[key] = StaffAddress(key, id_, is_active)
+            if is_active and name_key(name):
+                staff_names[name_key(name)] = name
+        else:
+            namesakes[name_key(name)] = (*namesakes.get(name_key(name), ()), _Namesake(name, key))
+    domains = frozenset(domain for domain in {key.rpartition("@")[2] for key in staff} if not is_free_mail(domain))
+    return KnownPeople(staff, staff_names, namesakes, names, domains)
 
 
 def staff_addresses(
-    session: Session, mail: ParsedMail, verdict: Verdict, envelope: Envelope
+    mail: ParsedMail, verdict: Verdict, envelope: Envelope, people: KnownPeople
 ) -> dict[str, StaffAddress]:
     """Users' addresses among those the mail names, those said to have written it through a form or a list included."""
-    keys = _named_keys(mail, verdict, envelope)
-    batch = remembered(session, _StaffOfBatch, _StaffOfBatch, lambda _: False)
-    if keys <= batch.asked:
-        return {key: batch.found[key] for key in keys if key in batch.found}
-    return _read_staff(session, keys)
+    found = {key: people.user_at(key) for key in _named_keys(mail, verdict, envelope)}
+    return {key: staff for key, staff in found.items() if staff is not None}
 
 
 def _named_keys(mail: ParsedMail, verdict: Verdict, envelope: Envelope) -> frozenset[str]:
@@ -325,9 +399,20 @@ def _named_keys(mail: ParsedMail, verdict: Verdict, envelope: Envelope) -> froze
     return frozenset(address_key(a) for a in (*named, envelope.mail_from)) - {""}
 
 
-def _read_staff(session: Session, keys: frozenset[str]) -> dict[str, StaffAddress]:
-    rows = _STAFF.all(session, {"keys": sorted(keys)})
-    return {row.key: StaffAddress(row.key, row.user_id, row.is_active) for row in rows}
+def borrowed_name(mail: ParsedMail, author: Author, people: KnownPeople, rules: Rules) -> Hint | None:
+    """Whether From bears the name of a user, or of a partner somebody looks after, at an address that is not theirs."""
+    from_, name = mail.from_, _writers_name(mail)
+    if from_ is None or not name or author.kind is not AuthorKind.OUTSIDER or mail.written_by or author.is_form:
+        return None
+    key = address_key(from_.address)
+    if rules.is_ours(from_.address) or from_.domain in people.domains:
+        return None
+    if user_name := people.staff_names.get(name):
+        return Hint(HintKind.NAME_OF_USER, from_.address, "", user_name)
+    known = people.namesakes.get(name, ())
+    if not known or any(_is_at_home(key, one.key) for one in known):
+        return None
+    return Hint(HintKind.NAME_OF_PARTNER, from_.address, known[0].key, known[0].name)
 
 
 _WRITER = Prepared(select(user.c.name, user.c.locale, user.c.time_zone).where(user.c.id == bindparam("user")))
@@ -341,15 +426,15 @@ def _writer(session: Session, author: Author) -> Writer | None:
     return Writer(*row) if row else None
 
 
-def _is_staff_domain(session: Session, mail: ParsedMail) -> bool:
-    """Whether users have addresses at the From domain; asked only when somebody else stands in Reply-To."""
-    if mail.from_ is None or not mail.from_.domain or is_free_mail(mail.from_.domain):
-        return False
-    if all(address_key(p.address) == address_key(mail.from_.address) for p in mail.reply_to):
-        return False
-    pattern = "%@" + mail.from_.domain.replace("\\", "").replace("%", "").replace("_", "\\_")
-    found = select(user_address.c.id).where(user_address.c.key.like(pattern, escape="\\"))
-    return session.execute(found.limit(1)).first() is not None
+def _is_at_home(key: str, known: str) -> bool:
+    """The known address itself, or one more at the same company."""
+    domain = key.rpartition("@")[2]
+    return key == known or (domain == known.rpartition("@")[2] and not is_free_mail(domain))
+
+
+def _is_staff_domain(people: KnownPeople, mail: ParsedMail) -> bool:
+    """Whether users have addresses at the From domain."""
+    return mail.from_ is not None and mail.from_.domain in people.domains
 
 
 def _proven_by_token(
@@ -367,18 +452,24 @@ def _is_own_word(mail: ParsedMail, author_key: str) -> bool:
     return mail.from_ is not None and address_key(mail.from_.address) == author_key
 
 
-def _outsiders(mail: ParsedMail, staff: Mapping[str, StaffAddress], rules: Rules) -> frozenset[str]:
-    keys = {address_key(a.address) for a in (*mail.to, *mail.cc)}
-    return frozenset(k for k in keys if k and k not in staff and not rules.is_ours(k))
+def _outsiders(mail: ParsedMail, people: KnownPeople, rules: Rules) -> frozenset[str]:
+    """Those in To and Cc who are not of the house."""
+    keys = {address_key(a.address) for a in (*mail.to, *mail.cc)} - {""}
+    return frozenset(key for key in keys if not _is_inside(key, people, rules))
 
 
-def _reply_to(mail: ParsedMail, author: Author, staff: Mapping[str, StaffAddress], rules: Rules) -> str:
-    """The outsider's own Reply-To where it differs from the address we know them by; never an address of ours or of staff."""
+def _is_inside(key: str, people: KnownPeople, rules: Rules) -> bool:
+    """An address of ours, a user's, or one beside theirs, such as the sales address that forwards to us."""
+    return people.user_at(key) is not None or rules.is_ours(key) or key.rpartition("@")[2] in people.domains
+
+
+def _reply_to(mail: ParsedMail, author: Author, people: KnownPeople, rules: Rules) -> str:
+    """The outsider's own Reply-To where it differs from the address we know them by; never an address of the house."""
     if author.kind is not AuthorKind.OUTSIDER or author.is_form:
         return ""
     own = address_key(author.address.address)
     keys = ((p.address, address_key(p.address)) for p in mail.reply_to)
-    return next((a for a, key in keys if key not in ("", own) and key not in staff and not rules.is_ours(a)), "")
+    return next((a for a, key in keys if key not in ("", own) and not _is_inside(key, people, rules)), "")
 
 
 _PROOF_MATTERS = Prepared(
@@ -616,7 +707,13 @@ def _may_be_continued(facts: Facts) -> bool:
 
 _firm = partner.alias("firm")
 _PARTNER = Prepared(
-    select(partner.c.id, partner.c.relation, partner.c.owner_id, partner.c.company_id, _firm.c.owner_id)
+    select(
+        partner.c.id,
+        partner.c.relation,
+        partner.c.owner_id,
+        case((partner.c.kind == "company", partner.c.id), else_=partner.c.company_id),
+        _firm.c.owner_id,
+    )
     .select_from(partner_address)
     .join(partner, partner.c.id == partner_address.c.partner_id)
     .outerjoin(_firm, _firm.c.id == partner.c.company_id)
@@ -748,7 +845,8 @@ def _with_team(session: Session, facts: Facts, team_id: int, now: datetime) -> F
 def _with_leads(session: Session, facts: Facts, author_key: str) -> Facts:
     """The leads that tokens, references and subject name; and what a salesperson's reply must be held against."""
     hits = (*facts.tokens, *((facts.return_path,) if facts.return_path else ()))
-    ids = {t.lead_id for t in hits} | {r.lead_id for r in facts.refs[:2]} | {facts.subject_lead_id}
+    ids = {t.lead_id for t in hits} | {r.lead_id for r in facts.refs[:2]}
+    ids |= {facts.subject_lead_id, *facts.meeting_lead_ids}
     if facts.about:
         ids |= {facts.about.subject_lead_id, facts.about.latest_lead_id, *facts.about.carried_lead_ids[:2]}
     wanted = sorted(i for i in ids if i is not None)

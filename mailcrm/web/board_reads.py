@@ -157,7 +157,7 @@ def _cards(
         )
         .join_from(ranked, lead, lead.c.id == ranked.c.id)
         .join(partner, partner.c.id == lead.c.partner_id, isouter=True)
-        .join(company, company.c.id == lead.c.company_id, isouter=True)
+        .join(company, and_(company.c.id == lead.c.company_id, lead.c.company_id.is_distinct_from(lead.c.partner_id)), isouter=True)
         .join(user, user.c.id == lead.c.owner_id, isouter=True)
         .where(ranked.c.place > (page - 1) * PAGE, ranked.c.place <= page * PAGE)
         .order_by(lead.c.stage_id, ranked.c.place)

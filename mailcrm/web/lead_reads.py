@@ -7,13 +7,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
 
+from mailcrm.findings import NOTHING_FOUND, Findings, findings_of
+from mailcrm.mail import Address
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import (
     activity,
     attachment,
     follower,
+    inbound,
     lead,
     lead_tag,
+    meeting,
     mention,
     message,
     moved_lead,
@@ -86,9 +90,14 @@ class Entry:
     event_data: Mapping[str, Any]
     inbound_id: int | None
     outbox_id: int | None
+    found: Findings = NOTHING_FOUND
     files: tuple[File, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     told: tuple[Delivery, ...] = ()
+
+    @property
+    def writer(self) -> Address:
+        return Address(self.author, self.author_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,11 @@ class Planned:
     summary: str
     due_on: date
     user: str
+    due_at: datetime | None = None
+    location: str = ""
+    organizer: str = ""
+    repeats: str = ""
+    answers: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +192,16 @@ def _lead_row(session: Session, lead_id: int, visible: ColumnElement[bool]) -> R
         )
         .join_from(lead, stage, stage.c.id == lead.c.stage_id)
         .join(partner, partner.c.id == lead.c.partner_id, isouter=True)
-        .join(company, company.c.id == lead.c.company_id, isouter=True)
+        .join(company, and_(company.c.id == lead.c.company_id, _is_beside_partner()), isouter=True)
         .join(user, user.c.id == lead.c.owner_id, isouter=True)
         .where(lead.c.id == lead_id, visible)
     )
     return session.execute(statement).mappings().first()
+
+
+def _is_beside_partner() -> ColumnElement[bool]:
+    """Whether the lead's company is not its partner itself, as where somebody wrote from the company's own address."""
+    return lead.c.company_id.is_distinct_from(lead.c.partner_id)
 
 
 # --- the chatter --------------------------------------------------------------------------------------------------------
@@ -197,8 +216,10 @@ def _entries(session: Session, lead_id: int, before: int | None) -> list[RowMapp
             message.c.to, message.c.cc, message.c.reason, message.c.reason_detail, message.c.is_folded,
             message.c.is_unconfirmed, message.c.is_guess, message.c.event, message.c.event_data, message.c.inbound_id,
             message.c.outbox_id, user.c.name.label("user_name"), partner.c.name.label("partner_name"),
+            inbound.c.findings,
         )
         .join_from(message, user, user.c.id == message.c.author_user_id, isouter=True)
+        .join(inbound, inbound.c.id == message.c.inbound_id, isouter=True)
         .join(partner, partner.c.id == message.c.author_partner_id, isouter=True)
         .where(message.c.lead_id == lead_id)
         .order_by(message.c.at.desc(), message.c.id.desc())
@@ -239,6 +260,7 @@ def _entry(row: RowMapping, files: Mapping[int, Sequence[File]], deliveries: Map
         event_data=row["event_data"],
         inbound_id=row["inbound_id"],
         outbox_id=row["outbox_id"],
+        found=findings_of(row["findings"]),
         files=tuple(files.get(row["id"], ())),
         deliveries=tuple(d for d in about if not d.user),
         told=tuple(d for d in about if d.user),
@@ -296,12 +318,17 @@ def _deliveries(session: Session, rows: Sequence[RowMapping]) -> dict[int, list[
 
 def _planned(session: Session, lead_id: int) -> tuple[Planned, ...]:
     statement = (
-        select(activity.c.id, activity.c.type, activity.c.summary, activity.c.due_on, user.c.name)
+        select(
+            activity.c.id, activity.c.type, activity.c.summary, activity.c.due_on, user.c.name, activity.c.due_at,
+            func.coalesce(meeting.c.location, ""), func.coalesce(meeting.c.organizer, ""),
+            func.coalesce(meeting.c.repeats, ""), meeting.c.answers,
+        )
         .join_from(activity, user, user.c.id == activity.c.user_id)
+        .join(meeting, meeting.c.activity_id == activity.c.id, isouter=True)
         .where(activity.c.lead_id == lead_id, activity.c.done_at.is_(None))
         .order_by(activity.c.due_on, activity.c.id)
-    )
-    return tuple(Planned(*row) for row in session.execute(statement))
+    )  # fmt: skip
+    return tuple(Planned(*row[:9], tuple(row.answers or ())) for row in session.execute(statement))
 
 
 def _followers(session: Session, lead_id: int) -> tuple[tuple[int, str], ...]:

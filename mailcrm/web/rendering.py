@@ -14,7 +14,16 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailcrm import reasons
-from mailcrm.i18n import LOCALES, format_date, format_datetime, format_money, format_size, translator
+from mailcrm.found_words import (
+    ANSWERS,
+    absence_words,
+    hint_words,
+    meeting_words,
+    repeats_words,
+    undelivered_words,
+    via_words,
+)
+from mailcrm.i18n import LOCALES, format_clock, format_date, format_datetime, format_money, format_size, translator
 from mailcrm.web.wording import age, event_words, leak_words
 
 _WORDS = {
@@ -65,9 +74,29 @@ def _environment(folder: Path, locale: str) -> Environment:
         "age": partial(age, say.ngettext),
         "event": partial(event_words, say.gettext, locale),
         "leak": partial(leak_words, say.gettext),
+        "hint": partial(hint_words, words=say),
+        "via": partial(via_words, words=say),
+        "meeting": lambda meeting, zone: meeting_words(meeting, say, zone.key),
+        "repeats": partial(repeats_words, words=say),
+        "clock": lambda at, zone: format_clock(at, locale, zone.key),
+        "answer": partial(_answer, say.gettext),
+        "absence": partial(absence_words, words=say),
+        "undelivered": partial(_undelivered, say.gettext),
         "size": lambda size: format_size(size, locale),
     }
     return environment
+
+
+def _answer(gettext: Callable[[str], str], one: Mapping[str, str]) -> str:
+    """Who answered an invitation, and how."""
+    said = ANSWERS.get(one.get("answer", ""))
+    return gettext(said) % {"name": one.get("name") or one.get("address", "")} if said else ""
+
+
+def _undelivered(gettext: Callable[[str], str], code: str, text: str) -> str:
+    """Why a server did not take a mail, in words if we have any, with what it said."""
+    said, why = f"{code} {text}".strip(), undelivered_words(code, text, gettext)
+    return f"{why} ({said})" if why else said
 
 
 def _words(gettext: Callable[[str], str], table: Mapping[str, str], value: str) -> str:

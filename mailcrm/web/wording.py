@@ -7,7 +7,7 @@ from typing import Any
 
 from mailcrm import reasons
 from mailcrm.crm.stages import Stage
-from mailcrm.i18n import format_date
+from mailcrm.i18n import format_date, format_datetime
 
 Gettext = Callable[[str], str]
 Ngettext = Callable[[str, str, int], str]
@@ -60,6 +60,7 @@ class Names:
     users: Mapping[int, str]
     teams: Mapping[int, str]
     stages: Mapping[int, Stage]
+    zone: str = "UTC"
 
 
 def event_words(say: Gettext, locale: str, event: str, data: Mapping[str, Any], reason: str, names: Names) -> str:
@@ -180,6 +181,12 @@ def _receipt(t: _Telling) -> str:
     return t.say("%(address)s has received or opened a mail of ours") % {"address": t.data.get("from") or "?"}
 
 
+def _partner_filled(t: _Telling) -> str:
+    labels = {"phone": _("Phone"), "company": _("Company")}
+    known = [f"{t.say(label)}: {t.data[name]}" for name, label in labels.items() if t.data.get(name)]
+    return t.say("From the form: %(facts)s") % {"facts": ", ".join(known)}
+
+
 def _activity(msgid: str) -> _Worded:
     def worded(t: _Telling) -> str:
         kind = str(t.data.get("type") or "todo")
@@ -204,6 +211,42 @@ def _given(t: _Telling) -> str:
     return f"{_given_on(t)}, {t.user('from_user_id')} → {t.user('user_id')}"
 
 
+def _meeting(msgid: str) -> _Worded:
+    def worded(t: _Telling) -> str:
+        who = str(t.data.get("name") or t.data.get("address") or "")
+        return t.say(msgid) % {"what": t.data.get("summary") or "", "who": who, "place": t.data.get("location") or ""}
+
+    return worded
+
+
+_meeting_moved_by_mail = _meeting(_("Meeting moved: %(what)s"))
+_one_of_series = _meeting(_("One meeting of a series was changed, not the one planned here: %(what)s"))
+_MEETING_ANSWERS = {
+    "accepted": _meeting(_("%(who)s accepted: %(what)s")),
+    "declined": _meeting(_("%(who)s declined: %(what)s")),
+    "tentative": _meeting(_("%(who)s may come: %(what)s")),
+    "delegated": _meeting(_("%(who)s sends somebody else: %(what)s")),
+    "counter": _meeting(_("%(who)s proposes another time: %(what)s")),
+}
+
+
+def _meeting_moved(t: _Telling) -> str:
+    return f"{_meeting_moved_by_mail(t)}, {_time(t, 'from_')} → {_time(t, '')}"
+
+
+def _time(t: _Telling, which: str) -> str:
+    """When a meeting is; the time of day in the reader's zone."""
+    written = str(t.data.get(f"{which}due_at") or "")
+    return (
+        format_datetime(datetime.fromisoformat(written), t.locale, t.names.zone) if written else t.day(f"{which}due_on")
+    )
+
+
+def _meeting_answered(t: _Telling) -> str:
+    worded = _MEETING_ANSWERS.get(str(t.data.get("answer")))
+    return worded(t) if worded else "meeting answered"
+
+
 _EVENTS: Mapping[str, _Worded] = {
     "lead_created": _lead_created,
     "stage": _stage,
@@ -219,6 +262,13 @@ _EVENTS: Mapping[str, _Worded] = {
     "person_confirmed": _person_confirmed,
     "mail_dropped": _mail_dropped,
     "receipt": _receipt,
+    "partner_filled": _partner_filled,
+    "meeting_moved": _meeting_moved,
+    "meeting_place": _meeting(_("Meeting: %(what)s, new place %(place)s")),
+    "meeting_answered": _meeting_answered,
+    "meeting_cancelled": _meeting(_("Meeting cancelled: %(what)s")),
+    "meeting_not_changed": _meeting(_("%(who)s is not the organiser of %(what)s: nothing was changed")),
+    "meeting_of_series": _one_of_series,
     "activity_scheduled": _activity(_("Planned: %(what)s")),
     "activity_done": _activity(_("Done: %(what)s")),
     "activity_rescheduled": _rescheduled,

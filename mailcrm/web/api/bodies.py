@@ -122,6 +122,7 @@ class PartnerChange(_Body):
     language: Annotated[str, Field(max_length=3), plain] = ""
     industry: ShortWord = ""
     revenue: Money | None = None
+    phone: Annotated[str, Field(max_length=60), plain] = ""
 
 
 class AddressIn(_Body):

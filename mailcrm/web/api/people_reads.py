@@ -93,7 +93,7 @@ def _has_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(partner_address.c.partner_id == partner.c.id, condition)
 
 
-_COPIED = ("id", "kind", "name", "company_id", "company", "domain", "relation", "language", "industry", "revenue",
+_COPIED = ("id", "kind", "name", "company_id", "company", "domain", "relation", "language", "industry", "revenue", "phone",
            "created_at", "erased_at")  # fmt: skip
 
 

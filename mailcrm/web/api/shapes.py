@@ -144,6 +144,7 @@ class PartnerOut(BaseModel):
     language: str
     industry: str
     revenue: float | None
+    phone: str
     created_at: datetime
     erased_at: datetime | None
 

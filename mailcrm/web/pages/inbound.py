@@ -5,7 +5,8 @@ from starlette.responses import Response
 
 from mailcrm.crm.done import NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right
-from mailcrm.mail import AuthResults
+from mailcrm.findings import findings_of
+from mailcrm.mail import Address, AuthResults
 from mailcrm.web import typed
 from mailcrm.web.choices import choices, is_anothers
 from mailcrm.web.mail_reads import (
@@ -54,7 +55,8 @@ def _page(visit: Visit, inbound_id: int, refused: Refused | None = None) -> Resp
     return visit.show(
         "inbound.html", 422 if refused else 200, mail=found, copies=copies, choices=_choices(visit, found),
         is_anothers=is_anothers(found, visit.me.actor), auth=believed, stored=stored_mail(content) if content is not None else None,
-        refused=refused, lead_id=visit.text("lead_id"),
+        refused=refused, lead_id=visit.text("lead_id"), found=findings_of(found["findings"]),
+        writer=Address(found["from_name"], found["from_address"]),
     )  # fmt: skip
 
 

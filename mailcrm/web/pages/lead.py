@@ -37,7 +37,7 @@ def page(visit: Visit, lead_id: int, form: str = "", refused: Refused | None = N
         outside = read_people(session, Event("message_out", lead_id), visit.now)
     return visit.show(
         "lead.html", 422 if refused else 200, page=found, lead=found.row, stages=stages, teams=teams, owners=owners,
-        names=Names(users, teams, stages), customer=outside.customer, copies=outside.copies, types=ACTIVITY_TYPES,
+        names=Names(users, teams, stages, visit.zone.key), customer=outside.customer, copies=outside.copies, types=ACTIVITY_TYPES,
         is_following=visit.me.id in dict(found.followers), before=before, may_change=visit.me.may(Right.CHANGE_LEADS),
         form=form, refused=refused, may_insist=isinstance(refused, Undeliverable), typed=visit.fields() if refused else {},
     )  # fmt: skip

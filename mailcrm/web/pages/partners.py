@@ -69,6 +69,7 @@ def set_fields(visit: Visit) -> Response:
             "language": visit.text("language").strip().lower(),
             "industry": visit.text("industry").strip()[:100],
             "revenue": typed.amount(visit.text("revenue")),
+            "phone": " ".join(visit.text("phone").split()),
         }
 
         def verb(session: Session, now: datetime) -> Done:
