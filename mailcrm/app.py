@@ -44,7 +44,7 @@ from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Places, Worker
 from mailcrm.process import deliverer_name, name_file, process_name, utc_now
 from mailcrm.proof.verifier import Verifier
-from mailcrm.reader import reader
+from mailcrm.reader import configured_spam, reader
 from mailcrm.rules import rules_of
 from mailcrm.schedule import Job, start
 from mailcrm.store.blobs import Blobs
@@ -372,7 +372,7 @@ class Daemon:
 
     def _start_worker(self, stack: contextlib.AsyncExitStack, wake: Callable[[], None]) -> None:
         base = self.base
-        reading = reader(base.config.ingest.processes)
+        reading = reader(base.config.ingest.processes, configured_spam(base.config))
         verifier = Verifier(base.config.security.dns_servers, float(base.config.security.dns_seconds))
         worker = Worker(base.store, base.spool, base.blobs, base.places(), base.now, reading, wake, verifier)
         stack.push_async_callback(asyncio.to_thread, reading.close)

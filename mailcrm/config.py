@@ -52,6 +52,24 @@ def _clock(value: str) -> str:
     return value
 
 
+def _header_map(value: dict[str, str]) -> dict[str, str]:
+    """Every name a header field's, every pattern one that can be used; all that is wrong is said at once."""
+    faults = [
+        f"{name!r} is not the name of a header field" for name in value if not re.fullmatch(r"[A-Za-z0-9-]+", name)
+    ]
+    for name, pattern in value.items():
+        try:
+            matches_all = bool(pattern) and re.compile(pattern).match("") is not None
+        except re.error as e:
+            faults.append(f"{name}: {pattern!r} is not a pattern: {e}")
+            continue
+        if matches_all:
+            faults.append(f"{name}: {pattern!r} fits every value, so that all mail with this field would be spam")
+    if faults:
+        raise ValueError("; ".join(faults))
+    return value
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
 Days = Annotated[int, Field(ge=1)]
@@ -147,6 +165,7 @@ class Security(_Section):
 
 class Ingest(_Section):
     own_lists: list[str] = []
+    spam_headers: Annotated[dict[str, str], AfterValidator(_header_map)] = {}
     trusted_senders: list[str] = []
     max_received: Count = 30
     max_new_leads_per_address: Count = 20

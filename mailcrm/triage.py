@@ -36,6 +36,7 @@ from mailcrm.mail import (
 )
 from mailcrm.notify import outbox
 from mailcrm.orders import orders_of, without_commands
+from mailcrm.reader import configured_spam
 from mailcrm.rules import Rules, rules_of
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import inbound, lead, raw
@@ -164,7 +165,7 @@ def _row(desk: Desk, inbound_id: int) -> Any:
 def _read_again(desk: Desk, inbound_id: int) -> _Kept:
     row = _row(desk, inbound_id)
     envelope = Envelope(row.mail_from, tuple(row.rcpt_to), row.received_at, Door(row.door), source="stored")
-    mail, verdict = understand(raw_bytes(desk, row.raw_id), envelope)
+    mail, verdict = understand(raw_bytes(desk, row.raw_id), envelope, configured_spam(desk.config))
     # Who handed it in is not kept: what was believed then counts, and nothing that stands in the mail.
     believed = AuthResults.from_row(row.auth) if row.auth else None
     return _Kept(row, envelope, replace(mail, auth=(), checked=believed), verdict)

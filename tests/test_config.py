@@ -87,3 +87,18 @@ def test_a_file_that_is_missing_or_no_toml_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[web")
     with pytest.raises(ConfigError, match="is not TOML"):
         load(tmp_path / "bad.toml")
+
+
+def test_a_bad_header_map_is_explained_whole(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    bad = '{ X-Good = "yes", "X Bad" = "yes", X-Open = "(yes", X-All = "y?" }'
+    path.write_text(f"[ingest]\nspam_headers = {bad}\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+
+    (fault,) = caught.value.faults
+    assert fault.startswith("ingest.spam_headers: 'X Bad' is not the name of a header field; ")
+    assert "X-Open: '(yes' is not a pattern: missing ), unterminated subpattern at position 0" in fault
+    assert "X-All: 'y?' fits every value" in fault
+    assert "X-Good:" not in fault.partition(" (got ")[0]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mailcrm.ingest import kind_words as words
+from mailcrm.ingest.classify import spam_values
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import Door, Envelope, MailKind, Reason, Verdict
 
@@ -76,3 +77,26 @@ def test_a_challenge_is_told_from_a_person() -> None:
 
 def test_every_sentence_of_an_automatic_mail_holds_a_word_that_is_looked_for() -> None:
     assert [one for one in words.OF_ITSELF if not any(root in one for root in words.AUTOMATIC_ROOTS)] == []
+
+
+# --- the header map -----------------------------------------------------------------------------------------------------
+
+
+def _spam_detail(field: str, configured: dict[str, str]) -> str:
+    raw = f"From: a@x.example\r\nTo: b@y.example\r\nSubject: s\r\n{field}\r\n\r\nhello\r\n".encode()
+    verdict = understand(raw, Envelope("a@x.example", ("b@y.example",), NOW, Door.SMTP), spam_values(configured))[1]
+    return verdict.detail if verdict.is_spam else ""
+
+
+def test_a_filters_own_field_is_spam_as_the_configuration_says() -> None:
+    own = {"X-Our-Filter": "bad|score=[89]"}
+    assert _spam_detail("X-Our-Filter: BAD, very", own) == "x-our-filter: BAD, very"
+    assert _spam_detail("X-Our-Filter: score=9.1", own)
+    assert not _spam_detail("X-Our-Filter: good, not bad", own)
+    assert not _spam_detail("X-Our-Filter: bad", {})
+
+
+def test_what_rspamd_and_spamassassin_write_is_known_unless_it_is_taken_away() -> None:
+    for field in ("X-Spam-Status: Yes, score=7.1", "X-Spam: Yes", "X-Rspamd-Action: add header", "X-Spam-Flag: YES"):
+        assert _spam_detail(field, {})
+        assert not _spam_detail(field, {field.partition(":")[0]: ""})

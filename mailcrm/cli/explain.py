@@ -16,6 +16,7 @@ from mailcrm.cli.main import Context
 from mailcrm.config import Config
 from mailcrm.decide import decide
 from mailcrm.ingest.body import own_text
+from mailcrm.ingest.classify import SpamValues
 from mailcrm.ingest.envelope import envelope_from_headers
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import (
@@ -34,6 +35,7 @@ from mailcrm.mail import (
     WrittenBy,
 )
 from mailcrm.process import quiet_noise, utc_now
+from mailcrm.reader import configured_spam
 from mailcrm.rules import rules_of
 from mailcrm.store.engine import Store
 from mailcrm.store.keyring import Keyring, load_or_make
@@ -58,6 +60,7 @@ def explain(context: Context, as_json: bool, files_from: str | None, files: tupl
     status = 0
     with ExitStack() as stack:
         where = _where(context, stack)
+        spam = configured_spam(context.config()) if context.config_path.is_file() else None
         paths = _listed(files_from, stack) if files_from is not None else iter(files or (Path("-"),))
         for path in paths:
             try:
@@ -69,7 +72,11 @@ def explain(context: Context, as_json: bool, files_from: str | None, files: tupl
                     _say(json.dumps({"file": str(path), "error": e.strerror}, ensure_ascii=False))
                 continue
             for number, raw in enumerate(mails, 1):
-                answer = {"file": str(path), **({"number": number} if len(mails) > 1 else {}), **explained(raw, where)}
+                answer = {
+                    "file": str(path),
+                    **({"number": number} if len(mails) > 1 else {}),
+                    **explained(raw, where, spam),
+                }
                 _say(json.dumps(answer, ensure_ascii=False) if as_json else _in_words(path, answer))
     return status
 
@@ -138,10 +145,10 @@ def _bytes_of(path: Path) -> bytes:
     return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
 
 
-def explained(raw: bytes, where: _Where | None = None) -> dict[str, Any]:
-    """The whole answer for one mail, as plain values."""
+def explained(raw: bytes, where: _Where | None = None, spam: SpamValues | None = None) -> dict[str, Any]:
+    """The whole answer for one mail, as plain values. ``spam``: the configured header map."""
     envelope = _envelope(raw)
-    mail, verdict = understand(raw, envelope)
+    mail, verdict = understand(raw, envelope, spam)
     return {**_reading(mail, verdict), **_placing(mail, verdict, envelope, where)}
 
 

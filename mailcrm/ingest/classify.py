@@ -5,8 +5,9 @@ many, then people. ``is_machine``, ``is_bulk`` and ``is_spam`` are set beside th
 reverse-path proves a machine, not which one. A human mail must never be taken for a bounce.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from mailcrm.ingest import automatic
 from mailcrm.ingest import kind_words as words
@@ -17,6 +18,17 @@ from mailcrm.ingest.html import two_cell_rows
 from mailcrm.ingest.phishing import phishing_hint
 from mailcrm.ingest.report_words import DAEMONS
 from mailcrm.mail import AutoReply, Envelope, FormFields, Hint, MailKind, Meeting, ParsedMail, Reason, Report, Verdict
+
+SpamValues = Mapping[
+    str, re.Pattern[str]
+]  # a field in lower case, and what its value begins with where the mail is spam
+
+
+def spam_values(configured: Mapping[str, str]) -> SpamValues:
+    """The fields known out of the box and those of the configuration, which may also take one away with ""."""
+    own = {name.lower(): re.compile(pattern, re.IGNORECASE) for name, pattern in configured.items() if pattern}
+    gone = {name.lower() for name, pattern in configured.items() if not pattern}
+    return {name: pattern for name, pattern in {**words.SPAM_VALUES, **own}.items() if name not in gone}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,7 @@ class Clues:
     report: Report | None
     calendar_method: str
     meeting: Meeting | None = None
+    spam_values: SpamValues = field(default_factory=lambda: words.SPAM_VALUES)
 
 
 Rule = Callable[[ParsedMail, Clues, Envelope], Verdict | None]
@@ -339,9 +352,9 @@ def _spam(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
 
 
 def _spam_detail(clues: Clues) -> str:
-    for name in words.SPAM_VALUES.keys() & clues.headers.by_name.keys():
+    for name in clues.spam_values.keys() & clues.headers.by_name.keys():
         for written in clues.headers.all(name):
-            if words.SPAM_VALUES[name].match(written[:2_000].lower()):
+            if clues.spam_values[name].match(written[:2_000].lower()):
                 return f"{name}: {written[:80]}"
     return ""
 
