@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailcrm.ingest.body import MARKER, has_marker, new_text, segments
-from mailcrm.ingest.html import html_to_text, is_within_limits, sanitise, strip_tags
+from mailcrm.ingest.html import html_to_text, is_within_limits, sanitise, strip_tags, two_cell_rows
 from mailcrm.ingest.memory import Known, fold_known
 from mailcrm.mail import SegmentKind
 from mailcrm.subject import base_subject, is_forward_subject
@@ -251,3 +251,9 @@ def test_reading_by_memory_keeps_every_line(lines: list[str], known: list[str]) 
     assert "\n".join(part.text for part in parts) == text
     if text.strip() and not has_marker(parts):
         assert new_text(parts)
+
+
+def test_rows_of_two_cells_are_labels_and_values_and_layout_is_none() -> None:
+    form = "<table><tr><td><table><tr><th>Nimi</th><td>Liisa<br>Laine</td></tr><tr><td>x</td></tr></table></td><td>y</td></tr></table>"
+    assert two_cell_rows(form) == (("Nimi", "Liisa\nLaine"),)
+    assert two_cell_rows("<div>" * 300) == ()

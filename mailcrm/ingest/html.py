@@ -229,6 +229,8 @@ def two_cell_rows(html: str) -> tuple[tuple[str, str], ...]:
         return ()
     found: list[tuple[str, str]] = []
     for row in LexborHTMLParser(html).css("tr")[:_MOST_ROWS]:
+        if row.css_first("table") is not None:
+            continue  # layout; its inner rows are looked at themselves, so that nothing is walked twice
         cells = [_cell_text(cell) for cell in row.iter() if cell.tag in ("td", "th")]
         if len(filled := [text for text in cells if text]) == 2 and "\n" not in filled[0]:
             found.append((filled[0], filled[1]))
