@@ -1,6 +1,7 @@
 """Whatever comes ends as a mail: damage to the corpus, and shapes made to hurt parsers. Nothing raises, nothing is slow."""
 
 import random
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -76,6 +77,49 @@ def test_random_damage_never_raises(path: Path) -> None:
             if raw:
                 dice.choice(DAMAGE)(raw, dice)
         _check(bytes(raw))
+
+
+def _words(mail_number: int, part: int) -> bytes:
+    return b" ".join(b"qz%dqz%d" % (mail_number * 100 + part, n) for n in range(8)) + b"\n"
+
+
+def _of_parts(kind: bytes, boundary: bytes, *parts: bytes) -> bytes:
+    inside = b"".join(b"--" + boundary + b"\n" + part + b"\n" for part in parts)
+    return (
+        b"Content-Type: multipart/" + kind + b'; boundary="' + boundary + b'"\n\n' + inside + b"--" + boundary + b"--\n"
+    )
+
+
+def _mails_of_words(number: int) -> list[bytes]:
+    text, file = (b"Content-Type: text/plain\n\n", b"Content-Type: application/octet-stream; name=x.bin\n\n")
+    html = b"Content-Type: text/html\n\n<p>\n" + _words(number, 1) + b"</p>\n"
+    mail = b"Content-Type: message/rfc822\n\nFrom: c@b.example\nSubject: y\n\n" + _words(number, 2)
+    both = _of_parts(b"alternative", b"ab", text + _words(number, 3), html)
+    return [
+        HEAD + b"\n" + _words(number, 4),
+        HEAD + html,
+        HEAD + both,
+        HEAD + _of_parts(b"mixed", b"ac", both, file + _words(number, 5), mail),
+        HEAD + _of_parts(b"mixed", b"ad", mail, text + _words(number, 6)),
+    ]
+
+
+_LINE_OF_WORDS = re.compile(rb"(?:qz\d+qz\d+ ?)+")
+
+
+def test_random_damage_loses_no_line_of_text() -> None:
+    """A line that is still whole, and did not become part of a header field, stands in the text or in a file."""
+    dice = random.Random("words")
+    for number in range(80):
+        for raw in map(bytearray, _mails_of_words(number)):
+            for _ in range(dice.randrange(1, 5)):
+                dice.choice(DAMAGE)(raw, dice)
+            mail, _ = understand(bytes(raw), ENVELOPE)
+            read = [mail.text, mail.html_raw, *(level.body for level in mail.forwarded)]
+            kept = b"\n".join(["\n".join(read).encode(), *(file.content for file in mail.attachments)])
+            for line in re.split(rb"[\r\n]+", raw):
+                if _LINE_OF_WORDS.fullmatch(line):
+                    assert line in kept, bytes(raw)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -91,7 +91,8 @@ def _by_escapes(data: bytes) -> str:
     for match in _ESCAPE.finditer(data):
         out.append(_run(data[place : match.start()], kind))
         place, kind = match.end(), match.group(1)
-    out.append(_run(data[place:], kind))
+    last, line_end, below = data[place:].partition(b"\n")  # what is never closed ends with its line (RFC 1468)
+    out += (_run(last, kind), _run(line_end + below, b"(B"))
     return "".join(out)
 
 

@@ -160,6 +160,11 @@ def ids_in(values: Iterable[str]) -> tuple[str, ...]:
 
 def addresses_in(values: Iterable[str]) -> tuple[Address, ...]:
     """The mailboxes of address fields as written; entries without an @ are dropped."""
+    return _addresses_in(tuple(values))
+
+
+@lru_cache(maxsize=16)  # From is asked for six times
+def _addresses_in(values: tuple[str, ...]) -> tuple[Address, ...]:
     joined = [_ROUTED.sub("<", unescape(value).replace("\n", " ").replace("\r", " ")) for value in values]
     if len(joined) == 1 and (one := one_box(joined[0])):
         return one

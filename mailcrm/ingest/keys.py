@@ -31,6 +31,8 @@ def content_key(
     for value in (ids[0], writer.address.lower() if writer else "", date_raw):
         digest.update(value.encode("utf-8", "replace") + b"\0")
     for leaf in leaves:
+        if leaf.is_beside:
+            continue
         digest.update(leaf.content_type.encode("utf-8", "replace") + b"\0")
         _add(digest, leaf.data, 0, is_text=leaf.content_type.startswith(("text/", "message/")))
         digest.update(b"\0")

@@ -24,6 +24,7 @@ from mailcrm.mail import Attachment, Forwarded, Meeting
 class Bodies:
     text: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)  # text in none of the parts
     attached: list[Leaf] = field(default_factory=list)
     signatures: list[Leaf] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)  # taken out of a text
@@ -48,23 +49,26 @@ def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
             note(defects, "text too long to show whole")
             found.files.append(_file(leaf.filename or _whole_name(leaf), leaf.content_type, data, "", False))
         text = _text_of(leaf, shown, defects)
-        if leaf.content_type == "text/html":
+        if leaf.is_beside:
+            found.beside.append(text.strip("\n"))
+        elif leaf.content_type == "text/html":
             found.html.append(text)
         elif leaf.is_alternative and alternative_texts and text.strip() in found.text:
             continue
         else:
             alternative_texts += leaf.is_alternative
             found.text.append(text.strip("\n") if len(leaves) > 1 else text)
-    if not found.text and not found.html:
+    if not any(text.strip() for text in found.text) and not found.html:
         _read_winmail(found)
     return found
 
 
 def _named_body(leaves: list[Leaf]) -> Leaf | None:
     """A text that has a file's name and is the body all the same: the first part, where no other is (RFC 8621 4.1.4)."""
-    if not leaves or leaves[0].content_type not in ("text/plain", "text/html") or any(map(_is_body, leaves)):
+    parts = [leaf for leaf in leaves if not leaf.is_beside]
+    if not parts or parts[0].content_type not in ("text/plain", "text/html") or any(map(_is_body, parts)):
         return None
-    return leaves[0] if len(leaves) == 1 or not _is_attached(leaves[0]) else None
+    return parts[0] if len(parts) == 1 or not _is_attached(parts[0]) else None
 
 
 _MOST_TEXT = 1 << 20  # bytes that are shown; the whole of a longer text is a file beside it
@@ -151,7 +155,7 @@ def text_and_html(bodies: Bodies) -> tuple[str, str]:
     text = "\n\n".join(part for part in bodies.text if part.strip())
     if html and not text.strip():
         text = html_to_text(html)
-    return text, html
+    return "\n\n".join(passage for passage in (text, *bodies.beside) if passage), html
 
 
 _ENDINGS = {

@@ -9,6 +9,7 @@ import io
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.errors import StartBoundaryNotFoundDefect
 from email.generator import BytesGenerator
 from email.message import Message
 from functools import partial
@@ -44,6 +45,7 @@ class Leaf:
     is_alternative: bool
     is_attached_mail: bool = False
     is_signature: bool = False
+    is_beside: bool = False  # words before the first part of a multipart, or behind its last
     filename: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +71,11 @@ def guarded_tree(raw: bytes, defects: list[str], stubs: Stubs | None = None) -> 
         cut = _nth(raw, b"\n--", 2 * _MOST_PARTS)
         raw, kept = raw[:cut], raw[cut:]
         defects.append("too many parts")
-    return _message(raw, stubs), stubs.whole(kept)
+    message = _message(raw, stubs)
+    if any(isinstance(defect, StartBoundaryNotFoundDefect) for defect in message.defects):
+        # The last boundary came first: the standard library forgets what is below it.
+        message.set_payload(split_head(raw)[1].decode("ascii", "surrogateescape"))
+    return message, stubs.whole(kept)
 
 
 def _message(short: bytes, stubs: Stubs) -> Message:
@@ -145,15 +151,42 @@ def leaves_of(message: Message, defects: list[str]) -> list[Leaf]:
             if content_type == "multipart/signed":
                 signatures.update(map(id, payload[1:]))
             todo += [(inner, depth + 1, inside) for inner in reversed(payload) if isinstance(inner, Message)]
+            found += _beside(part)
         elif isinstance(payload, list):
             found.append(_attached_leaf(part, content_type, payload))
-        elif content_type.startswith("multipart/") and (pieces := _by_guessed_boundary(part)):
+        elif content_type.startswith("multipart/") and (again := _by_guessed_boundary(part)):
             note(defects, "broken boundary")
-            todo += [(inner, depth + 1, is_alternative) for inner in reversed(pieces)]
+            todo.append((again, depth, is_alternative))
         else:
+            if content_type.startswith("multipart/"):
+                found += _beside(part)
             is_signature = id(part) in signatures and content_type.endswith("-signature")
             found.append(Leaf(part, content_type, _decoded(part), is_alternative, is_signature=is_signature))
     return found
+
+
+# What programs say there to those that cannot take the mail apart.
+_TO_OLD_PROGRAMS = re.compile(rb"mime|multi-? ?part|mehrteilig|mail[ -]?(?:er|client|reader|program)", re.IGNORECASE)
+_WORD = re.compile(rb"\w\w|[\x80-\xff]{2}")
+
+
+def _beside(part: Message) -> list[Leaf]:
+    """The words that stand in none of the parts: a boundary was damaged, or a server wrote them below."""
+    stubs = stubs_of(part)
+    found: list[Leaf] = []
+    for written in (part.preamble, part.epilogue):
+        data = (written or "").encode("utf-8", "surrogateescape")
+        if not _WORD.search(data) or _is_to_old_programs(data):
+            continue
+        found.append(Leaf(Message(), "text/plain", stubs.whole(data) if stubs else data, False, is_beside=True))
+    return found
+
+
+_LONGEST_TO_OLD = 600
+
+
+def _is_to_old_programs(data: bytes) -> bool:
+    return len(data) < _LONGEST_TO_OLD and b"content-" not in data.lower() and bool(_TO_OLD_PROGRAMS.search(data))
 
 
 def _cut_parameters(part: Message) -> None:
@@ -168,12 +201,12 @@ def _cut_parameters(part: Message) -> None:
             part.replace_header(name, ";".join(kept))
 
 
-def _by_guessed_boundary(part: Message) -> list[Message]:
-    """The parts of a multipart whose boundary is missing or spoilt: the first line that begins with two dashes "
+def _by_guessed_boundary(part: Message) -> Message | None:
+    """A multipart taken apart again whose boundary is missing or spoilt: the first line that begins with two dashes "
     "tells."""
     data = _decoded(part)
     if _is_costly(data):
-        return []
+        return None
     lines = data[:20_000].splitlines()
     for line, below in zip(lines, [*lines[1:], b""], strict=False):
         boundary = line.strip()
@@ -181,9 +214,8 @@ def _by_guessed_boundary(part: Message) -> list[Message]:
         if is_mark and data.count(boundary) > 1 and (not below.strip() or _FIELD_LINE.match(below)):
             stubs = Stubs(b'Content-Type: multipart/mixed; boundary="' + boundary[2:] + b'"\n\n' + data)
             again = _message(stubs.short, stubs)
-            pieces = again.get_payload()
-            return [piece for piece in pieces if isinstance(piece, Message)] if isinstance(pieces, list) else []
-    return []
+            return again if isinstance(again.get_payload(), list) else None
+    return None
 
 
 _FIELD_LINE = re.compile(rb"content-[a-z-]{2,30}[ \t]{0,5}:", re.IGNORECASE)
