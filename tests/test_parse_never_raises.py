@@ -189,6 +189,8 @@ HOSTILE = {
     + b"Content-Type: application/ms-tnef\n\n\x78\x9f\x3e\x22\x01\x00"
     + b"\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00" * 90_000,
     "begins of uuencoded files": HEAD + b"\n" + b"begin 644 x\n" * 80_000,
+    "empty lines in a uuencoded file": HEAD + b"\nbegin 644 x\n" + b"\n" * 1_000_000,
+    "a name of many escapes": b"From: " + b"\x1b$B" * 300_000 + b"\n\nhei",
     "a head of junk": b"junk line here\n" * 70_000 + HEAD + b"\nx",
     "a NUL in a charset and a raw letter in a field": b"Subject: \xe4\nContent-Type: text/plain; charset=\x00.\n\n\xe4"
     * 2,

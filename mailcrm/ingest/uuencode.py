@@ -34,7 +34,8 @@ def uudecoded(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
 def _content(data: bytes, place: int) -> tuple[bytes | None, int]:
     """The decoded lines from ``place``, and where the text goes on; None if a line is not of the code."""
     out = io.BytesIO()
-    while place < len(data):
+    idle = 0  # lines without code; a million of them took a second and a half
+    while place < len(data) and idle < _MOST_IDLE:
         if full := _FULL_LINES.match(data, place):
             out.write(_of_full_lines(full[0]))
             place = full.end()
@@ -49,12 +50,15 @@ def _content(data: bytes, place: int) -> tuple[bytes | None, int]:
         try:
             if line.strip() and line[:1] not in (b"`", b" "):
                 out.write(binascii.a2b_uu(line[: _width(line)]))
+            else:
+                idle += 1
         except binascii.Error:
             return None, place
         place = end + 1
     return None, place
 
 
+_MOST_IDLE = 1_000
 _FULL_LINES = re.compile(rb"(?:M[ -`]{60}\r?\n){4,5000}")
 _TO_BASE64 = bytes.maketrans(bytes(range(32, 97)), b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/A")
 
