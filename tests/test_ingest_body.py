@@ -254,6 +254,6 @@ def test_reading_by_memory_keeps_every_line(lines: list[str], known: list[str]) 
 
 
 def test_rows_of_two_cells_are_labels_and_values_and_layout_is_none() -> None:
-    form = "<table><tr><td><table><tr><th>Nimi</th><td>Liisa<br>Laine</td></tr><tr><td>x</td></tr></table></td><td>y</td></tr></table>"
-    assert two_cell_rows(form) == (("Nimi", "Liisa\nLaine"),)
+    inner = "<table><tr><th>Nimi</th><td>Liisa<br>Laine</td></tr><tr><td>x</td></tr></table>"
+    assert two_cell_rows(f"<table><tr><td>{inner}</td><td>y</td></tr></table>") == (("Nimi", "Liisa\nLaine"),)
     assert two_cell_rows("<div>" * 300) == ()
