@@ -20,7 +20,7 @@ from mailcrm.mail import Intent
 
 TOKEN_PREFIX = "r"
 LONGEST_ADDRESS = 320  # 64 + "@" + 255 (RFC 5321 4.5.3.1); a longer one cannot be written to, nor kept
-_INTENTS = (Intent.REPLY, Intent.NOTE, Intent.UNDO, Intent.DIGEST, Intent.DECIDE)
+_INTENTS = (Intent.REPLY, Intent.NOTE, Intent.UNDO, Intent.DIGEST, Intent.DECIDE, Intent.CONFIRM)
 _TOKEN = re.compile(r"[a-z2-7]{26}\Z")
 _RETURN_PATH = re.compile(r"b([1-9][0-9]{0,12})\.([a-z2-7]{12})\Z")
 _MAC_BYTES = 10  # 80 bits

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, delete, exists, func, insert, or_, select, upd
 from mailcrm.address import address_key
 from mailcrm.crm.absence import after_absence_of, after_own_mail, away_by_auto_reply
 from mailcrm.crm.chatter import NewMessage, add_event, add_files, add_mentions, add_message, named
+from mailcrm.crm.claims import confirmed_by_mail
 from mailcrm.crm.commanding import Carried, Given, NotDone, carry_out
 from mailcrm.crm.first_contact import Filled, Person, ensure_person, fill_from_form
 from mailcrm.crm.leads import (
@@ -785,6 +786,14 @@ def _hold(session: Session, arrival: Arrival, inbound_id: int, now: datetime) ->
     return Placed(route.lead_id, None, (asked,))
 
 
+def _confirm_address(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
+    """The address is the user's from now on; a question that was answered before, or too late, changes nothing."""
+    token = next((t for t in arrival.facts.tokens if t.claimed_key == arrival.route.detail), None)
+    if token is None or token.user_id is None:
+        return Placed()
+    return Placed(events=confirmed_by_mail(session, token.user_id, token.claimed_key, now))
+
+
 def _leave(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -> Placed:
     return Placed(arrival.route.lead_id)
 
@@ -805,6 +814,7 @@ _HANDLERS: dict[RouteKind, Handler] = {
     RouteKind.TEAM: _team,
     RouteKind.ADMIN: _admin,
     RouteKind.ABSENCE: _absence,
+    RouteKind.CONFIRM: _confirm_address,
     RouteKind.HOLD: _hold,
     RouteKind.TRIAGE: _leave,
     RouteKind.QUIET: _leave,

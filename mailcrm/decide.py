@@ -300,6 +300,19 @@ def staff_commands(case: Case) -> Route | None:
 _WITHOUT_LEAD = frozenset({Verb.NEW, Verb.AWAY, Verb.HELP, Verb.UNDO})
 
 
+def address_confirmed(case: Case) -> Route | None:
+    """An answer to our question whether an address is a user's: by that user, or with proof from that very address."""
+    asked = [t for t in case.facts.tokens if t.in_envelope and t.intent is Intent.CONFIRM and t.claimed_key]
+    if not asked or case.facts.author.kind is AuthorKind.MACHINE:
+        return None
+    token = asked[0]
+    is_user = case.is_proven_user and case.facts.author.user_id == token.user_id
+    is_proven = case.facts.is_same_company_proven or (case.rules.is_token_enough and not case.facts.is_disproven)
+    if not token.is_retired and (is_user or (is_proven and case.author_key == token.claimed_key)):
+        return Route(RouteKind.CONFIRM, Reason.ADDRESS_CONFIRMED, token.claimed_key)
+    return Route(RouteKind.HOLD, Reason.ADDRESS_NOT_PROVEN, token.claimed_key)
+
+
 def _note(case: Case, lead_id: int, had_reply_address: bool) -> Route:
     reason = Reason.NOTE_ADDRESS_PRESENT if had_reply_address else Reason.NOTE_TOKEN
     if case.orders:
@@ -687,6 +700,7 @@ RULES: tuple[Rule, ...] = (
     automatic_reply,
     machine_mail,
     unproven_user,
+    address_confirmed,
     staff_token,
     outsider_token,
     staff_commands,

@@ -512,6 +512,8 @@ class Reason(StrEnum):
     NULL_PATH_NEVER_ISSUED = "null_path_never_issued"
     BURIED = "buried"
     BY_HAND = "by_hand"
+    ADDRESS_CONFIRMED = "address_confirmed"
+    ADDRESS_NOT_PROVEN = "address_not_proven"
     # owner
     OWNER_OF_THREAD = "owner_of_thread"
     OWNER_OF_PARTNER = "owner_of_partner"
@@ -560,6 +562,7 @@ class Intent(StrEnum):
     UNDO = "undo"
     DIGEST = "digest"
     DECIDE = "decide"  # the answer to a question about held mail
+    CONFIRM = "confirm"  # that an address is a user's
 
 
 # --- commands in a salesperson's mail ------------------------------------------------------------------------------------
@@ -688,6 +691,7 @@ class TokenHit:
     author_key: str = ""  # who wrote that message
     is_named: bool = True  # it stands in the mail's own To or Cc as well
     kind: str = ""  # of notice: a question or a digest is never a way to the customer
+    claimed_key: str = ""  # of the question whether an address is the user's: that address
 
 
 @dataclass(frozen=True, slots=True)
@@ -884,6 +888,7 @@ class RouteKind(StrEnum):
     TEAM = "team"  # a supplier's mail: shown to the team, no lead
     ADMIN = "admin"
     ABSENCE = "absence"  # a colleague's automatic reply: they are away
+    CONFIRM = "confirm"  # says that an address is a colleague's
     HOLD = "hold"
     TRIAGE = "triage"
     QUIET = "quiet"
@@ -938,6 +943,7 @@ class NoticeKind(StrEnum):
     LOOP = "loop"  # to a human, once
     DIGEST = "digest"  # to staff, in the morning
     ADMIN = "admin"  # postmaster@ and the like
+    ADDRESS = "address"  # to an address that a user says is theirs; or to the user: it is now
     REMINDER = "reminder"  # to staff: an activity at its time
     ABSENCE = "absence"  # to staff and their managers: an automatic reply says that somebody is away
 

@@ -102,6 +102,8 @@ REASONS: Mapping[str, str] = {
     Reason.NULL_PATH_NEVER_ISSUED: _("A machine wrote to an address that was never given out"),
     Reason.BURIED: _("Reading it failed several times"),
     Reason.BY_HAND: _("Decided by a person"),
+    Reason.ADDRESS_CONFIRMED: _("Says that an address is a colleague's"),
+    Reason.ADDRESS_NOT_PROVEN: _("Says that an address is a colleague's, but nothing proves it came from there"),
     # owner
     Reason.OWNER_OF_THREAD: _("Owner of this conversation"),
     Reason.OWNER_OF_PARTNER: _("Looks after this customer"),
@@ -162,6 +164,7 @@ ROUTES: Mapping[str, str] = {
     RouteKind.RECEIPT: _("Receipt noted on our mail"),
     RouteKind.TEAM: _("Shown to the team, no lead"),
     RouteKind.ABSENCE: _("Noted that a colleague is away"),
+    RouteKind.CONFIRM: _("A colleague has one more address"),
     RouteKind.ADMIN: _("Passed to the administrators"),
     RouteKind.HOLD: _("Held for a decision"),
     RouteKind.TRIAGE: _("Left for somebody to sort"),
@@ -207,6 +210,7 @@ NOTICES: Mapping[str, str] = {
     NoticeKind.REMINDER: _("A reminder of an activity"),
     NoticeKind.ABSENCE: _("A colleague is away"),
     NoticeKind.ADMIN: _("Mail to the administrators"),
+    NoticeKind.ADDRESS: _("Question: is this address yours?"),
 }
 
 

@@ -13,7 +13,7 @@ from mailcrm.crm.api_keys import use_key
 from mailcrm.crm.passwords import is_right
 from mailcrm.crm.people import password_of
 from mailcrm.store.engine import Store
-from mailcrm.store.tables import alias, team_member, user
+from mailcrm.store.tables import alias, outbox_recipient, team_member, user, user_address
 from tests.house import START
 
 
@@ -76,6 +76,23 @@ def test_a_password_is_read_from_standard_input(config: Path, monkeypatch: pytes
         store.close()
     assert found is not None
     assert is_right("correct horse", found[1])
+
+
+def test_one_more_address_is_asked_unless_somebody_knows_it(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["user", "add", "alice@firma.test", "--name", "Alice", "--config", str(config)])
+    add = ["user", "add-address", "alice@firma.test", "--config", str(config)]
+
+    assert run([*add, "alice@home.test"]) == 0
+    assert "was asked by mail" in capsys.readouterr().out
+    assert run([*add, "alice@phone.test", "--confirmed"]) == 0
+    store = store_of(config)
+    try:
+        with store.read() as session:
+            keys = session.execute(select(user_address.c.key).order_by(user_address.c.id)).scalars().all()
+            asked = session.execute(select(outbox_recipient.c.key)).scalars().all()
+    finally:
+        store.close()
+    assert (list(keys), list(asked)) == (["alice@firma.test", "alice@phone.test"], ["alice@home.test"])
 
 
 def test_a_user_is_away_and_back_by_command(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from mailcrm.crm.call import Call
 from mailcrm.crm.chatter import NewMessage, add_message
 from mailcrm.crm.people import deactivate_user
 from mailcrm.mail import Reason
-from mailcrm.store.tables import api_key, attachment, inbound, moved_lead, outbox, partner
+from mailcrm.store.tables import address_claim, api_key, attachment, inbound, moved_lead, outbox, partner
 from mailcrm.web.app import build
 from tests.house import DOMAIN, START, House, open_house
 from tests.web_server import running_web
@@ -471,3 +471,13 @@ def test_what_rarely_changes_can_be_read(house: House, alice: As) -> None:
         f"sales@{DOMAIN}", "North", "web", ["new"],
     )  # fmt: skip
     assert len(alice.get("users")["items"]) == 5
+
+
+def test_one_more_address_of_ones_own_is_asked(house: House, alice: As) -> None:
+    assert alice.post("me/addresses", 202, address="alice@home.test") == {
+        "address": "alice@home.test",
+        "state": "asked",
+    }
+    alice.post("me/addresses", 422, address="nonsense")
+    alice.post("me/addresses", 409, address="bob@firma.test")
+    assert house.one(select(address_claim.c.user_id).where(address_claim.c.key == "alice@home.test")) == house.alice

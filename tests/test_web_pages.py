@@ -16,9 +16,10 @@ from jinja2.ext import babel_extract
 from sqlalchemy import select, update
 
 from mailcrm import reasons
+from mailcrm.address import sign_token
 from mailcrm.crm.chatter import add_event
 from mailcrm.i18n import translator
-from mailcrm.mail import AuthorKind, Door, MailKind, NoticeKind, Reason, RouteKind
+from mailcrm.mail import AuthorKind, Door, Intent, MailKind, NoticeKind, Reason, RouteKind
 from mailcrm.store import tables
 from mailcrm.web.sign_in import Attempts
 from mailcrm.web.typed import amount, day
@@ -700,6 +701,42 @@ def test_i_say_until_when_i_am_away_and_who_stands_in(site: Website) -> None:
     assert f'value="{site.ids["bob"]}" selected' not in alice.get("/settings")
     assert alice.post("/settings/absence", back="1").status_code == 303
     assert f'value="{until}"' not in alice.get("/settings")
+
+
+@on_both
+def test_one_more_address_is_asked_by_mail_and_confirmed_by_its_link(site: Website) -> None:
+    alice, bob = site.client(), site.client("bob")
+    own = alice.site.rows(
+        select(tables.user_address.c.address).where(tables.user_address.c.user_id == site.ids["alice"])
+    )
+    assert own[0].address in alice.get("/settings")
+
+    assert "is not an e-mail address" in alice.post("/settings/addresses", address="nonsense").text
+    assert alice.post("/settings/addresses", address="alice@home.example").status_code == 303
+    assert alice.post("/settings/addresses", address="other@home.example").status_code == 303
+    assert "not answered yet" in alice.get("/settings")
+    assert alice.post("/settings/addresses/removed", address="other@home.example").status_code == 303
+    assert "other@home.example" not in alice.get("/settings")
+
+    (row,) = site.rows(
+        select(tables.outbox.c.id, tables.outbox.c.reply_nonce)
+        .join(tables.outbox_recipient)
+        .where(tables.outbox_recipient.c.key == "alice@home.example")
+    )
+    keyring = site.desk.keyring
+    token = sign_token(row.id, Intent.CONFIRM, row.reply_nonce, keyring.current_id, keyring.current)
+    link = f"/settings/addresses/r{token}"
+    assert bob.status(link) == 404
+    assert "alice@home.example" in alice.get(link)
+    assert "not answered yet" in alice.get("/settings")  # looking changes nothing
+    assert bob.post(f"{link}/confirmed").status_code == 404
+    assert alice.post(f"{link}/confirmed").status_code == 303
+    assert alice.post(f"{link}/confirmed").status_code == 422
+    page = alice.get("/settings")
+    assert "alice@home.example" in page
+    assert "not answered yet" not in page
+    assert alice.post("/settings/addresses/removed", address="alice@home.example").status_code == 303
+    assert alice.post("/settings/addresses/removed", address=own[0].address).status_code == 422  # the last one stays
 
 
 def test_my_settings_are_kept_and_speak_my_language(site: Website) -> None:

@@ -17,6 +17,7 @@ from mailcrm.crm import people, teams
 from mailcrm.crm.absence import come_back, go_away
 from mailcrm.crm.api_keys import add_api_key, key_hash, new_key, revoke_api_key
 from mailcrm.crm.call import Call
+from mailcrm.crm.claims import claim_address
 from mailcrm.crm.done import Done, NotFound
 from mailcrm.crm.handover import handover
 from mailcrm.crm.passwords import password_hash
@@ -186,17 +187,20 @@ def user_back(ctx: click.Context, address: str) -> None:
 @user.command("add-address")
 @click.argument("address")
 @click.argument("new_address")
+@click.option("--confirmed", is_flag=True, help="You know that it is theirs: nothing is asked.")
 @click.pass_context
 @writes
-def user_add_address(ctx: click.Context, address: str, new_address: str) -> None:
-    """Give a user one more address they write from."""
+def user_add_address(ctx: click.Context, address: str, new_address: str, confirmed: bool) -> None:
+    """One more address that a user writes from, once a mail to it has been answered."""
 
     def verb(session: Session, user_id: int, by: None, now: datetime) -> Done:
-        return people.add_address(session, user_id, new_address, desk.config.mail, by, now)
+        add = people.add_address if confirmed else claim_address
+        return add(session, user_id, new_address, desk.config.mail, by, now)
 
     with writing_desk(ctx) as desk:
         desk.perform(_for_user(address, verb))
-    click.echo(f"{new_address} belongs to {address} now.")
+    said = f"belongs to {address} now" if confirmed else "was asked by mail; it belongs to them once that is answered"
+    click.echo(f"{new_address} {said}.")
 
 
 @user.command("remove-address")

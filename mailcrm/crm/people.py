@@ -19,7 +19,7 @@ from mailcrm.crm.addresses import checked, refuse_staff_inside, refuse_taken
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.store.engine import Session, insert_row
-from mailcrm.store.tables import api_key, outbox, outbox_recipient, user, user_address, web_session
+from mailcrm.store.tables import address_claim, api_key, outbox, outbox_recipient, user, user_address, web_session
 
 ROLES = ("salesperson", "manager", "admin", "colleague")
 
@@ -80,7 +80,7 @@ def set_password(session: Session, user_id: int, password_hash: str | None, by: 
 
 
 def add_address(session: Session, user_id: int, address: str, mail: Mail, by: int | None, now: datetime) -> Done:
-    """Give a user one more address they write from."""
+    """Give a user one more address they write from, on the word of whoever runs this house (else see ``claims``)."""
     _existing(session, user_id)
     _add_address(session, user_id, address, mail, is_primary=False)
     record(session, "add_user_address", f"user {user_id}", by, now, {"address": address.strip()})
@@ -119,6 +119,7 @@ def deactivate_user(session: Session, user_id: int, by: int | None, now: datetim
     session.execute(update(user).where(user.c.id == user_id).values(is_active=False))
     _retire_tokens(session, user_id)
     session.execute(delete(web_session).where(web_session.c.user_id == user_id))
+    session.execute(delete(address_claim).where(address_claim.c.user_id == user_id))
     keys = update(api_key).where(api_key.c.user_id == user_id, api_key.c.revoked_at.is_(None))
     session.execute(keys.values(revoked_at=now))
     record(session, "deactivate_user", f"user {user_id}", by, now)
@@ -136,6 +137,12 @@ def activate_user(session: Session, user_id: int, by: int | None, now: datetime)
 def wants_receipts(session: Session, user_id: int) -> bool:
     """Whether they want to be told what their commands changed, or only what could not be done."""
     return session.execute(select(user.c.receipts).where(user.c.id == user_id)).scalar() == "all"
+
+
+def addresses_of(session: Session, user_id: int) -> tuple[str, ...]:
+    """The user's addresses, the one that notices go to first."""
+    asked = select(user_address.c.address).where(user_address.c.user_id == user_id)
+    return tuple(session.execute(asked.order_by(user_address.c.is_primary.desc(), user_address.c.id)).scalars())
 
 
 def user_by_address(session: Session, address: str) -> int | None:

@@ -215,7 +215,7 @@ def _notice(material: Material, head: Letterhead, templates: Templates, now: dat
     rendered = templates.render(material.row.kind.value, reader.locale, values)
     headers = [
         ("From", mailbox(_notice_sender(material, head, words), head.notify_address)),
-        ("To", mailbox(reader.name, reader.address)),
+        ("To", mailbox(reader.name, _reader_address(material, reader))),
         ("Reply-To", _notice_reply_to(material, answer, head, words)),
         *_lead_thread(material, head),
         ("Auto-Submitted", "auto-generated"),
@@ -225,6 +225,11 @@ def _notice(material: Material, head: Letterhead, templates: Templates, now: dat
     made = _assembled(material, head, rendered, headers, parts, now)
     shown = [view.card_title, *(f"{line.label}: {line.value}" for line in view.card)] if view.card else []
     return replace(made, card_lines=tuple(shown))
+
+
+def _reader_address(material: Material, reader: Reader) -> str:
+    """Where the reader has their mail; a question whether an address is theirs goes to that address."""
+    return material.row.recipients[0].address if material.row.kind == NoticeKind.ADDRESS else reader.address
 
 
 def _notice_sender(material: Material, head: Letterhead, words: Translator) -> str:
@@ -354,6 +359,11 @@ def _notice_subject(material: Material, words: Translator) -> str:
     kind, card, arrived = material.row.kind, material.card, material.arrived
     if kind == NoticeKind.DIGEST:
         return str(material.row.params["digest"]["subject"])
+    if kind == NoticeKind.ADDRESS:
+        address = header_text(str(material.row.params.get("detail", "")))
+        is_asked = material.row.params.get("event") == "address_claimed"
+        said = _("Is %(address)s your address?") if is_asked else _("%(address)s is your address now")
+        return said % {"address": address}
     if kind == NoticeKind.ABSENCE:
         return header_text(absence_title(material, words))
     about = header_text(arrived.subject) if arrived else ""

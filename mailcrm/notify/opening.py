@@ -11,7 +11,7 @@ from mailcrm.lookalike import lookalike
 from mailcrm.mail import Address, Intent, NoticeKind, Reason
 from mailcrm.notify.cardtext import activity_name, lead_url
 from mailcrm.notify.commandwords import Hand, Said, changed_line, destination_line, fault_line, kept_lines
-from mailcrm.notify.letterhead import Letterhead, called
+from mailcrm.notify.letterhead import Letterhead, called, token_address
 from mailcrm.notify.material import Material
 from mailcrm.notify.prose import listed
 
@@ -41,21 +41,25 @@ def answer_of(material: Material) -> Answer:
         return Answer(Intent.UNDO)
     if row.kind == NoticeKind.HELD and row.params.get("reason") == Reason.COMMAND_NOT_UNDERSTOOD:
         return Answer(Intent.DECIDE)
+    if row.kind == NoticeKind.ADDRESS:
+        return Answer(Intent.CONFIRM if row.params.get("event") == "address_claimed" else None)
     return Answer(Intent.NOTE if row.lead_id is not None else None)
 
 
 def first_lines(material: Material, head: Letterhead, words: Translator) -> tuple[str, ...]:
     """What has happened, where the message itself does not say it, and what a reply does and to whom it goes."""
     answer = answer_of(material)
-    return (*_event_lines(material, head, words), *_reply_lines(material, answer, words))
+    return (*_event_lines(material, head, words), *_reply_lines(material, answer, head, words))
 
 
-def _reply_lines(material: Material, answer: Answer, words: Translator) -> list[str]:
+def _reply_lines(material: Material, answer: Answer, head: Letterhead, words: Translator) -> list[str]:
     _ = words.gettext
     if answer.intent == Intent.UNDO:
         return [_("Reply “undo” within a day to take it back.")]
     if answer.intent == Intent.DECIDE:
         return [_("Reply “send”: these lines are left out, the rest is done and sent. Or write the mail once more.")]
+    if answer.intent == Intent.CONFIRM:
+        return [_("Reply to this mail to say yes, or open the page: %(url)s") % {"url": claim_url(material, head)}]
     if answer.intent == Intent.NOTE:
         return [_("A reply to this mail is an internal note: it stays inside.")]
     if answer.intent != Intent.REPLY:
@@ -208,6 +212,24 @@ def _admin(material: Material, head: Letterhead, words: Translator) -> list[str]
     return [words.gettext("Mail to the administrators of mailcrm.")]
 
 
+def _address(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    _ = words.gettext
+    address, name = str(material.row.params.get("detail", "")), material.reader.name if material.reader else ""
+    if material.row.params.get("event") != "address_claimed":
+        return [_("%(address)s is yours now: you can write and answer from there too.") % {"address": address}]
+    said = _("%(name)s says that %(address)s is theirs, and wants to write to %(company)s from there.")
+    return [
+        said % {"name": name, "address": address, "company": head.company},
+        _("If that is not you, do nothing: nothing happens then."),
+    ]
+
+
+def claim_url(material: Material, head: Letterhead) -> str:
+    """Where the user, signed in, says that the address is theirs."""
+    token = token_address(head, material.row, Intent.CONFIRM).partition("@")[0]
+    return f"{head.public_url}/settings/addresses/{token}"
+
+
 def _absence(material: Material, head: Letterhead, words: Translator) -> list[str]:
     _ = words.gettext
     params = material.row.params
@@ -260,6 +282,7 @@ _TELLERS = {
     NoticeKind.MESSAGE: _message,
     NoticeKind.REMINDER: _reminder,
     NoticeKind.ABSENCE: _absence,
+    NoticeKind.ADDRESS: _address,
     NoticeKind.NOTE: _note,
     NoticeKind.ASSIGNED: _assigned,
     NoticeKind.FAILED: _failed,

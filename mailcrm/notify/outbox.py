@@ -149,10 +149,10 @@ def _dedupe_key(event: Event, notice: Notice, now: datetime) -> str:
             return f"{notice.kind}:{event.lead_id}:{event.inbound_id}:{who}:{event.detail}"
         case NoticeKind.LOOP:
             return f"loop:{now.date()}:{who}:{event.detail}"
-        case NoticeKind.ADMIN:
-            return f"admin:{event.inbound_id}:{who}"
         case NoticeKind.REMINDER:
             return f"reminder:{event.detail}:{event.activity[1]}:{who}"
+        case NoticeKind.ADDRESS:
+            return f"{event.kind}:{who}:{event.detail[:100]}:{now.isoformat()}"
         case NoticeKind.ABSENCE:
             return f"absence:{event.actor_user_id}:{event.detail}:{who}"
         case NoticeKind.ASSIGNED:

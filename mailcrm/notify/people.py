@@ -31,7 +31,7 @@ from mailcrm.store.tables import (
 )
 
 _ABOUT_THE_ACTOR = frozenset(
-    {"held", "absence", "reminder", "receipt", "history"}
+    {"held", "absence", "reminder", "receipt", "history", "address_claimed", "address_confirmed"}
 )  # events whose notice goes to who caused it
 _AnyRow = Row[*tuple[Any, ...]]
 _LEAD: BindParameter[Any] = bindparam("lead")

@@ -142,7 +142,18 @@ def _reminder(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
     return _notices(NoticeKind.REMINDER, event, _all("reminded", _one(people.writer)), tells_actor=True)
 
 
+def _address(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
+    """The question goes to the address in question, the answer to the one we know."""
+    who = people.writer
+    if who is None or not who.is_active:
+        return ()
+    address = event.detail if event.kind == "address_claimed" else who.address
+    return (Notice(NoticeKind.ADDRESS, "writer", who, (Address(who.name, address),)),)
+
+
 _RULES = {
+    "address_claimed": _address,
+    "address_confirmed": _address,
     "message_in": _message_in,
     "message_out": _message_out,
     "note": _note,

@@ -107,6 +107,17 @@ user_address = Table(
     Column("is_primary", Boolean, nullable=False),
 )
 
+address_claim = Table(  # an address that a user says is theirs; it does nothing until somebody there has confirmed it
+    "address_claim",
+    metadata,
+    _id(),
+    _ref("user_id", "user", nullable=False),
+    Column("address", String(320), nullable=False),
+    Column("key", String(320), nullable=False, index=True),
+    _at("asked_at", nullable=False),
+    UniqueConstraint("user_id", "key"),
+)
+
 team = Table(
     "team",
     metadata,

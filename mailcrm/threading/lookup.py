@@ -38,6 +38,7 @@ from mailcrm.mail import (
     Intent,
     LeadFacts,
     Member,
+    NoticeKind,
     ParsedMail,
     PartnerFacts,
     Past,
@@ -53,6 +54,7 @@ from mailcrm.store.keyring import Keyring
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import (
     activity,
+    address_claim,
     alias,
     attachment,
     inbound,
@@ -252,6 +254,7 @@ def _hit(row: Row[Any], intent: Intent, *, in_envelope: bool) -> TokenHit:
         is_unconfirmed=bool(row.params.get("is_unconfirmed")),
         author_key=address_key(row.author_address or ""),
         kind=row.kind,
+        claimed_key=address_key(row.params.get("detail", "")) if row.kind == NoticeKind.ADDRESS else "",
     )
 
 
@@ -477,6 +480,7 @@ _PROOF_MATTERS = Prepared(
         select(user_address.c.key).where(user_address.c.key.in_(_KEYS)),
         select(partner_address.c.key).where(partner_address.c.key.in_(_KEYS)),
         select(participant.c.key).where(participant.c.key.in_(_KEYS)),
+        select(address_claim.c.key).where(address_claim.c.key.in_(_KEYS)),
         select(partner.c.domain).where(partner.c.domain.in_(bindparam("domains", expanding=True))),
     )
 )

@@ -128,4 +128,8 @@ def _routes(site: Site) -> list[BaseRoute]:
         post("/settings", settings.save),
         post("/settings/absence", settings.set_away),
         post("/settings/password", settings.set_password),
+        post("/settings/addresses", settings.add_address),
+        post("/settings/addresses/removed", settings.remove_address),
+        get("/settings/addresses/{token}", settings.show_claim),
+        post("/settings/addresses/{token}/confirmed", settings.confirm_claim),
     ]

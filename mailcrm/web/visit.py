@@ -49,6 +49,8 @@ SAID: Mapping[str, str] = {
     "read": _("Marked as read."),
     "decided": _("Done: the mail was dealt with."),
     "password": _("Your password was changed. Other browsers have been signed out."),
+    "asked": _("A mail was sent there. The address is yours as soon as you have answered it."),
+    "address": _("The address is yours now."),
     "signed_out": _("You are signed out."),
 }
 

@@ -199,6 +199,13 @@ class UserOut(Person):
     deputy_id: int | None
 
 
+class ClaimOut(BaseModel):
+    """An address that was asked whether it is the user's."""
+
+    address: str
+    state: str
+
+
 class TeamMember(Person):
     takes_leads: bool
 

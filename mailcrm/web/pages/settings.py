@@ -1,13 +1,15 @@
-"""My settings: language, time zone, digest, working days, absence, password."""
+"""My settings: language, time zone, digest, working days, absence, addresses, password."""
 
 from datetime import date, datetime
 from functools import partial
 
 from starlette.responses import Response
 
+from mailcrm.address import address_key
 from mailcrm.crm import people
 from mailcrm.crm.absence import come_back, go_away, last_day
-from mailcrm.crm.done import Done, Refused
+from mailcrm.crm.claims import claim_address, claimed_by_token, confirm_address, open_claims, withdraw_claim
+from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.passwords import is_right, password_hash
 from mailcrm.store.engine import Session
 from mailcrm.web.board_reads import possible_owners, read_settings
@@ -26,6 +28,8 @@ def show(visit: Visit) -> Response:
 def _page(visit: Visit, form: str = "", refused: Refused | None = None) -> Response:
     with visit.desk.store.read() as session:
         mine = read_settings(session, visit.me.id)
+        addresses = people.addresses_of(session, visit.me.id)
+        claims = open_claims(session, visit.me.id, visit.now)
         colleagues = [one for one in possible_owners(session) if one[0] != visit.me.id]
     until = mine["absent_until"]
     away_until = last_day(until, mine["time_zone"]) if until and until > visit.now else None
@@ -46,6 +50,8 @@ def _page(visit: Visit, form: str = "", refused: Refused | None = None) -> Respo
         days=DAYS,
         colleagues=colleagues,
         away_until=away_until,
+        addresses=addresses,
+        claims=claims,
     )
 
 
@@ -90,6 +96,50 @@ def _go_away(me: int, until: date, deputy: int | None, session: Session, now: da
     if deputy is None:
         people.set_user_fields(session, me, {"deputy_id": None}, me, now)
     return go_away(session, me, until, me, now, deputy)
+
+
+def add_address(visit: Visit) -> Response:
+    """Ask one more address whether it is mine."""
+    me, typed, mail = visit.me.id, visit.text("address"), visit.desk.config.mail
+    try:
+        visit.perform(lambda session, now: claim_address(session, me, typed, mail, me, now))
+    except Refused as e:
+        return _page(visit, "addresses", e)
+    return visit.to("/settings", "asked")
+
+
+def remove_address(visit: Visit) -> Response:
+    """Take an address away, or the question about one."""
+    me, typed = visit.me.id, visit.text("address")
+    try:
+        visit.perform(partial(_remove_address, me, typed))
+    except Refused as e:
+        return _page(visit, "addresses", e)
+    return visit.to("/settings", "saved")
+
+
+def _remove_address(me: int, typed: str, session: Session, now: datetime) -> Done:
+    try:
+        return withdraw_claim(session, me, typed, me, now)
+    except NotFound:
+        return people.remove_address(session, me, typed, me, now)
+
+
+def show_claim(visit: Visit) -> Response:
+    """The question that a mail to the address leads to; looking at it changes nothing."""
+    return visit.show("address.html", address=_claimed(visit), token=visit.request.path_params["token"])
+
+
+def confirm_claim(visit: Visit) -> Response:
+    me, key = visit.me.id, address_key(_claimed(visit))
+    visit.perform(lambda session, now: confirm_address(session, me, key, me, now))
+    return visit.to("/settings", "address")
+
+
+def _claimed(visit: Visit) -> str:
+    token = visit.request.path_params["token"]
+    with visit.desk.store.read() as session:
+        return claimed_by_token(session, token, visit.me.id, visit.desk.keyring.keys)
 
 
 def set_password(visit: Visit) -> Response:
