@@ -118,7 +118,7 @@ def _is_attribution(text: str) -> bool:
     if not text.endswith(_ENDS) or not _has_date_or_address(text):
         return False
     folded = text.casefold()
-    if any(_has_word(folded, word) for word in WROTE):
+    if any(word in folded and _has_word(folded, word) for word in WROTE):
         return True
     # Japanese and some phones write only date, name and address: "2024年3月5日(火) 10:11 X <x@y.jp>:"
     return text.endswith((">:", ">：")) and bool(_TIME.search(text)) and (text[:1].isdigit() or _opens(text))
@@ -127,7 +127,7 @@ def _is_attribution(text: str) -> bool:
 def _names_writer(text: str) -> bool:
     """ "Carol <carol@x.example> wrote on Monday," wrapped before the date."""
     folded = text.casefold()
-    return "@" in text and any(_has_word(folded, word) for word in WROTE)
+    return "@" in text and any(word in folded and _has_word(folded, word) for word in WROTE)
 
 
 def introduces(line: str) -> bool:

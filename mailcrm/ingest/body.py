@@ -20,10 +20,9 @@ stands under our marker was not written by the person who answers it, so an answ
 
 from itertools import groupby
 
-from mailcrm.ingest.attribution import is_quoted
 from mailcrm.ingest.headerblock import read_block
 from mailcrm.ingest.margins import fold_margins
-from mailcrm.ingest.scan import FORWARDED, MARKER_WORDS, NEW, QUOTE, SIGNATURE, kinds_of
+from mailcrm.ingest.scan import FORWARDED, MARKER_WORDS, NEW, SIGNATURE, kinds_of
 from mailcrm.ingest.signature import LONGEST, delimited
 from mailcrm.mail import Segment, SegmentKind
 
@@ -93,8 +92,7 @@ def never_empty(lines: list[str], kinds: list[SegmentKind], *, is_forward: bool)
     if block is not None and not is_forward:
         below = kinds_of(lines[block.end :], is_forward=is_forward)
         if _has_new(lines[block.end :], below):
-            is_marked = next((is_quoted(line) for line in lines[block.end :] if line.strip()), False)
-            return [QUOTE if is_marked else NEW] * block.end + below
+            return [NEW] * block.end + below
     return [NEW] * len(kinds)
 
 

@@ -277,14 +277,14 @@ def is_end_mark(line: str) -> bool:
     return core.startswith(END_WORDS) and _between_dashes(core) == "forwarded"
 
 
-def is_announcement(line: str) -> bool:
-    """Whether a short line with a colon speaks of forwarding."""
+def is_announcement(line: str, *, is_forward: bool) -> bool:
+    """Whether a line alone names the mail below it: a separator's words without dashes; in a forward, stems and a colon."""
     text = bare(line[:_LONGEST_BETWEEN_DASHES])
-    return (
-        text[-1:] in (":", "：")
-        and text.count(" ") <= 4
-        and any(stem in text.casefold().replace("i̇", "i") for stem in FORWARD_STEMS)
-    )
+    folded = text.casefold().replace("i̇", "i")
+    if folded.rstrip(":： ") in ORIGINAL or (is_forward and folded.rstrip(":： ") in FORWARDED):
+        return True
+    is_short = is_forward and text[-1:] in (":", "：") and text.count(" ") <= 4
+    return is_short and any(stem in folded for stem in FORWARD_STEMS)
 
 
 def _between_dashes(folded: str) -> str:

@@ -145,6 +145,7 @@ _SIGNATURE_NAMES = frozenset("messagesignaturesection __sig_pre__ __sig_post__ _
 _BELOW_IS_QUOTED = frozenset("divrplyfwdmsg zwchr __headers__ olk_src_body_section".split())
 _OUTLOOK_LINE = re.compile(
     r"border(?:-top)?:none;border-top:solid|border-top:solid#|border-style:solidnonenone|border-top-style:solid"
+    r"|border-left:none;(?:border-image:[a-z]{1,12};)?border-top:1(?:\.0)?ptsolid|border-top:#b5c4df1ptsolid"
 )
 # Tags that change nothing in the text: most of what programs write.
 _PLAIN = frozenset("span b i u a font strong em o:p small big sub sup s strike tt code img".split())

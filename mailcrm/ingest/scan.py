@@ -156,22 +156,38 @@ class _Scan:
             below = self._below(self.at)
             if below < len(self.lines) and is_quoted(self.lines[below]):
                 return self._end_of_quoted(below)
-            return len(self.lines)
+            return self._end_of_block(below, is_below_separator=True)
         if separator == "rule":
             below = self._below(self.at)
             has_block = below < len(self.lines) and (
                 is_block_below_rule(self.lines, below) or self._looks_like_block(below)
             )
             return len(self.lines) if has_block else self.at
-        return len(self.lines) if label_of(line) and read_block(self.lines, self.at) else self.at
+        return self._end_of_block(self.at) if label_of(line) and read_block(self.lines, self.at) else self.at
+
+    def _end_of_block(self, start: int, *, is_below_separator: bool = False) -> int:
+        """To the end; but who writes nothing above a head and marked lines answers below them."""
+        block = None
+        if start < len(self.lines) and not self.has_new and not self.is_forward:
+            block = read_block(self.lines, start, is_below_separator=is_below_separator)
+        below = self._below(block.end - 1) if block else len(self.lines)
+        is_marked = below < len(self.lines) and is_quoted(self.lines[below])
+        return self._end_of_quoted(below) if is_marked else len(self.lines)
 
     def _announced(self, kind: SegmentKind) -> None:
-        """Apple Mail's "Begin forwarded message:" in a wording that no list has belongs to the block below it."""
-        above = self.at - 1
-        while above > 0 and not self.lines[above].strip():
-            above -= 1
-        if kind is FORWARDED and above >= max(0, self.at - 3) and is_announcement(self.lines[above]):
-            self.result[above : self.at] = [kind] * (self.at - above)
+        """ "Begin forwarded message:" in a wording of no list, "Ursprüngliche Nachricht" without dashes: with the block below."""
+        above = self._above(self.at)
+        if above < max(0, self.at - 3) or not is_announcement(self.lines[above], is_forward=kind is FORWARDED):
+            return
+        top = self._above(above)
+        if top >= 0 and not self.lines[top].strip("-_=* "):
+            above = top
+        self.result[above : self.at] = [kind] * (self.at - above)
+
+    def _above(self, index: int) -> int:
+        """The next line with words upwards, at most three lines away; -1 if there is none."""
+        near = range(index - 1, max(-1, index - 4), -1)
+        return next((place for place in near if self.lines[place].strip()), -1)
 
     def _below(self, index: int) -> int:
         index += 1
