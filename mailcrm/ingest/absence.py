@@ -84,6 +84,7 @@ ABSENT = alternation(
         "na dopustu", "خارج المكتب", "外出中", "育児休業", "출장", "자리를 비", "不在办公室", "年假", "产假",
         "en ole tavoitettavissa", "i'm out this", "i am out this", "i'm out until",
         "i am out until", "out today", "urlaub", "nicht erreichbar", "ไม่อยู่", "sedang cuti", "in den ferien",
+        "palattuani", "en déplacement",
         "betriebsferien",
         "fora de l'oficina", "nghỉ phép", "нет на месте", "不在辦公室",
     )

@@ -16,7 +16,7 @@ _UNTIL = re.compile(
     r"\s{1,3}(?:\d|until |till |from |asti|saakka|tom |t\.o\.m|bis |jusqu|hasta |fino |até |tot |do |до )",
     re.IGNORECASE,
 )
-_FROM = re.compile(r"\s{1,3}(?:from|von|de|till|to|to:|an)\s", re.IGNORECASE)
+_FROM = re.compile(r"\s{1,3}(?:from|von|de|till|to|to:|an|auf|ihre\w?|på|à)[\s:]", re.IGNORECASE)
 _TAG = re.compile(r"\s{0,3}(?:\[[^\]]{1,60}\]|\([^)]{1,40}\)|#\d{1,12}:?)\s{0,3}")
 _CLOSING_TAG = re.compile(r"[\[(【（「]([^\[\](){}【】（）「」]{3,60})[\])】）」]\s{0,5}$")
 _OPENINGS = " [(*【「『（"
@@ -25,10 +25,9 @@ _MOST_PLACES = 5
 _OPENING_WORDS = 700  # letters in which a program says what it is there for
 
 
-def begins_automatic(subject: str, *, is_machine: bool) -> bool:
+def begins_automatic(subject: str) -> bool:
     """Whether a folded subject begins with a phrase that only programs put there."""
-    others = (_FROM,) if is_machine else ()
-    return any(_begins(one, words.AUTOMATIC_SUBJECTS, others) for one in (*_variants(subject), _last_tag(subject)))
+    return any(_begins(one, words.AUTOMATIC_SUBJECTS, (_FROM,)) for one in (*_variants(subject), _last_tag(subject)))
 
 
 def begins_away(subject: str) -> bool:
@@ -37,13 +36,12 @@ def begins_away(subject: str) -> bool:
 
 
 def asks_about_it(subject: str, text: str) -> bool:
-    """A person's question about an automatic reply, with nothing else in its subject."""
-    return (
-        ":" not in subject
-        and "：" not in subject
-        and bool(_QUESTION.search(text[:300]))
-        and not speaks_as_an_answer(text)
-    )
+    """A person's words on an automatic reply, with nothing else in the subject."""
+    if ":" in subject or "：" in subject:
+        return False
+    opening = text[:300].lower()
+    is_question = _QUESTION.search(opening) is not None and not speaks_as_an_answer(text)
+    return is_question or words.YOUR_AUTOMATIC.search(opening) is not None
 
 
 def announces_subject(subject: str) -> bool:
@@ -77,7 +75,8 @@ def _self_descriptions(text: str) -> Iterator[tuple[str, int]]:
         for _ in range(_MOST_PLACES):
             if place < 0:
                 break
-            if found := words.CALLS_ITSELF_AUTOMATIC.search(folded, max(0, place - 50), place + 30):
+            found = words.CALLS_ITSELF_AUTOMATIC.search(folded, max(0, place - 50), place + 45)
+            if found and not words.NO_MAIL.match(folded, found.end()):
                 yield folded, found.end()
             place = folded.find(root, place + 30)
 

@@ -225,7 +225,7 @@ def _auto_subject(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict
     if mail.subject.startswith("AUTO:") or (is_machine and mail.subject[:5].lower() == "auto:"):  # Lotus Notes; Sieve
         return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])
     for subject in subjects:
-        begins = automatic.begins_automatic(subject, is_machine=is_machine)
+        begins = automatic.begins_automatic(subject)
         is_question = begins and not is_machine and automatic.asks_about_it(subject, mail.new_text)
         if (begins and not is_question) or (is_machine and _names_absence(subject)):
             return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_SUBJECT, mail.subject[:80])

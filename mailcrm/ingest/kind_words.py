@@ -87,6 +87,7 @@ AWAY_SUBJECTS = (
     "відпустка", "out of office", "out of the office", "ausencia de la oficina", "ausência do escritório",
     "assenza dall'ufficio", "poissa töistä", "borta från kontoret", "ikke på jobb", "ferien", "in den ferien",
     "betriebsferien", "büro geschlossen", "sommerferien", "weihnachtsferien", "kesäloma", "joululoma", "julledig",
+    "olen poissa", "olen lomalla", "hors bureau", "hors du bureau", "en déplacement",
     "sommerferie", "vacances", "fermeture annuelle", "chiusura estiva", "chiuso per ferie", "office closed", "we are closed",
     "holiday closure", "nem vagyok bent", "休假", "外出", "出差", "不在", "休暇", "휴가", "부재",
 )  # fmt: skip
@@ -106,7 +107,9 @@ OF_ITSELF = (
     "detta meddelande har skickats automat", "detta mail är automat", "dette er et automat", "dette er en automat",
     "dette er et autosvar", "denne meldingen er automat", "denne mail er automat", "dies ist eine automat",
     "das ist eine automat", "diese nachricht wurde automat", "diese e-mail wurde automat", "diese mail wurde automat",
-    "diese nachricht ist automat", "ceci est un message automat", "ceci est une réponse automat",
+    "diese nachricht ist automat",
+    "automatische eingangsbestätigung", "automatische empfangsbestätigung",
+    "ceci est un message automat", "ceci est une réponse automat",
     "ceci est un mail automat", "ceci est un e-mail automat", "ce message est automat",
     "ce message a été envoyé automat", "ce message a été généré automat", "cet e-mail a été envoyé automat",
     "este es un mensaje automá", "esta es una respuesta automá", "este es un correo automá",
@@ -136,6 +139,12 @@ ANSWER = re.compile(
     r"(?:response|reply|vastaus|kuittaus\w{0,7}|svar|antwort|réponse|respuesta|risposta|resposta|antwoord|odpowiedź|odpověď|odpoveď|răspuns|"
     r"válasz|vastus|atbilde|atsakymas|απάντηση|yanıt\w{0,4}|ответ|відповідь|отговор|odgovor|返信|返信メール|応答|回复|回覆|答复|회신|응답|balasan)"
     r"\s{0,2}(?:$|[.!,;:)\]*。、！\n–-]|(?:to|from|message|e-?mail|and|confirming|sent|på|auf|à|a|til|na|на|automa\w{1,8})\b)"
+)
+NO_MAIL = re.compile(r"\w{0,8}\s(?:process|system|procedure|order|check|line|door|prosess|prozess|förfarande)")
+# A person speaking of one.
+YOUR_AUTOMATIC = re.compile(
+    r"\byour (?:auto|out.of.office)|automaattivastaukse|automaattinen vastauksesi|\ber[at] auto|\bditt autosvar|ihre auto"
+    r"|votre réponse auto"
 )
 AUTOMATIC_ROOTS = (
     "auto", "generated", "järjestelmän", "otomat", "αυτ", "автомат", "samodej", "自動", "自动", "자동", "تلقائي", "אוטומטי",
