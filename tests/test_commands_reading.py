@@ -1,8 +1,10 @@
 """Which lines of a salesperson's mail are commands, what they say, and that no such line is ever text for the customer."""
 
+import re
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -105,6 +107,17 @@ def test_every_verb_has_its_words_and_its_grammar_in_both_languages() -> None:
 )
 def test_a_command_is_known_however_a_mail_client_writes_it(line: str) -> None:
     assert only(line).amount == Decimal(5)
+
+
+def test_every_example_in_the_printed_page_is_understood() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "working-by-mail.md").read_text("utf-8")
+    examples = re.findall(r"`(/[^`]+)`", page)
+    without_arguments = {"/meeting", "/mail", "/quote", "/todo", "/tapaaminen", "/viesti", "/tarjous", "/tehtävä", "/"}
+    assert len(examples) > 60
+    for line in sorted(set(examples) - without_arguments):
+        assert read(line).faults == (), line
+    named = {VERBS[line.split()[0][1:]] for line in examples if line != "/"}
+    assert named == set(Verb)
 
 
 # --- where they stand ---------------------------------------------------------------------------------------------------
