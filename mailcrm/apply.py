@@ -166,6 +166,10 @@ def _obeyed(session: Session, arrival: Arrival, now: datetime) -> tuple[Arrival,
         return replace(arrival, route=held), None
     is_given = any(command.verb in (Verb.ASSIGN, Verb.TAKE) for command in orders.commands)
     route = replace(arrival.route, lead_id=carried.lead_id, takes_lead=arrival.route.takes_lead and not is_given)
+    if (
+        route.kind is RouteKind.NOTE and route.lead_id is None
+    ):  # "/away until 5.12." and a word of good-bye: a note of no lead
+        route = replace(route, kind=RouteKind.COMMANDS)
     text = orders.text if route.kind is RouteKind.REPLY else orders.note
     return replace(arrival, route=route, mail=without_commands(arrival.mail, text)), carried
 

@@ -295,7 +295,7 @@ class Worker:
 
     def _run_group(self, begun: _Begun) -> None:
         read = self._with_proof(self._understand_all(begun), begun)
-        if any(looks_commanding(item.mail.new_text[:200]) for item in read):
+        if any(looks_commanding(item.mail.new_text.lstrip()[:2]) for item in read):
             warm()  # the words for dates, outside the transaction
         try:
             self._store_blobs(read)

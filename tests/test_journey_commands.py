@@ -135,6 +135,8 @@ def test_a_line_that_is_not_understood_holds_the_mail_and_one_word_releases_it(h
     assert "/wom 12000 – no such command; did you mean /won?" in said
     assert "/hold until DATE" in said
     assert "Reply “send”" in said
+    assert "Hi Carol, 500 euros." in said
+    assert "What does a pump cost?" not in said
 
     receipt = says(house, question, "Send\n\nBr, Alice")
 
@@ -503,6 +505,25 @@ def test_the_page_sends_a_held_mail_without_its_commands(house: House) -> None:
     assert plain(house.notice(CAROL_AT)).startswith("Hi Carol, 500 euros.")
     assert "/" not in plain(house.notice(CAROL_AT)).partition("wrote:")[0]
     assert the_lead(house).priority == 2
+
+
+def test_what_was_sent_is_not_taken_back_and_the_receipt_says_so(house: House) -> None:
+    receipt = says(house, carol_writes(house), "/stars 2\nHi Carol, 500 euros.")
+
+    undone = says(house, receipt, "undo")
+
+    assert (the_lead(house).priority, len(house.to(CAROL_AT))) == (0, 1)
+    assert "What was sent to the customer stays sent." in plain(undone)
+
+
+def test_an_absence_told_without_a_lead_is_obeyed_whatever_else_is_said(house: House) -> None:
+    house.staff(mail(ALICE, SALES, "Away", "/away until 5.12.\nI am at the lake.\nNo phone there."))
+
+    (row,) = house.read(select(user).where(user.c.id == house.people["alice"]))
+    assert row.absent_until is not None
+    assert house.leads() == []
+    assert outcome(house) == ("commands", "commands")
+    assert "you are away until" in plain(house.notice(ALICE_AT))
 
 
 # --- who may ------------------------------------------------------------------------------------------------------------

@@ -19,12 +19,13 @@ from mailcrm.crm.moving import dissolve, move_message
 from mailcrm.crm.picture import Step, plain
 from mailcrm.crm.splitting import give_turn
 from mailcrm.crm.stages import all_stages
-from mailcrm.mail import Change, Event
+from mailcrm.mail import Change, Event, RouteKind
 from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import (
     activity,
     command_run,
     follower,
+    inbound,
     lead,
     lead_tag,
     message,
@@ -77,6 +78,8 @@ def undo(session: Session, run_id: int, by: int, now: datetime) -> tuple[tuple[C
         raise Refused("It is more than a day ago: change it by hand.")
     session.execute(update(command_run).where(command_run.c.id == run_id).values(undone_at=now))
     back = _Back(session, by, now)
+    if session.execute(select(inbound.c.route).where(inbound.c.id == run.inbound_id)).scalar() == RouteKind.REPLY:
+        back.changes.append(Change("stays_sent"))
     for step in _in_order(run.steps):
         back.take(step)
     return tuple(back.changes), tuple(back.events)

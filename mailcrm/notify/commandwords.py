@@ -66,11 +66,13 @@ def kept_lines(changes: Sequence[Said], hand: Hand) -> list[str]:
     """What could not be taken back, and why."""
     _ = hand.words.gettext
     names = [_kept_name(str(one.get("name")), hand) for one in changes if one["what"] == "kept"]
-    if not names:
-        return []
-    return [
-        _("Not taken back, since it was changed meanwhile: %(names)s.") % {"names": ", ".join(dict.fromkeys(names))}
-    ]
+    lines = []
+    if any(one["what"] == "stays_sent" for one in changes):
+        lines.append(_("What was sent to the customer stays sent."))
+    if names:
+        said = _("Not taken back, since it was changed meanwhile: %(names)s.")
+        lines.append(said % {"names": ", ".join(dict.fromkeys(names))})
+    return lines
 
 
 def destination_line(changes: Sequence[Said], hand: Hand) -> str:

@@ -39,6 +39,7 @@ from mailcrm.notify.opening import (
     absence_title,
     answer_of,
     author_name,
+    faults_of,
     first_lines,
     heading,
     reason_line,
@@ -313,6 +314,8 @@ def _zone(reader: Reader, head: Letterhead) -> str:
 
 
 def _shown_text(material: Material, words: Translator) -> str:
+    if material.row.kind == NoticeKind.HELD and faults_of(material):
+        return tidy(_own_words(material.arrived.excerpt if material.arrived else ""))
     if material.row.kind == NoticeKind.HELD:
         return tidy(material.arrived.excerpt if material.arrived else _beginning(material.message))
     if material.row.kind == NoticeKind.RECEIPT:
@@ -331,6 +334,17 @@ def _with_attached(message: Shown, words: Translator) -> str:
         head = (words.gettext("Attached mail"), one.from_, one.date, one.subject)
         parts.append("— " + " · ".join(part for part in head if part) + "\n" + tidy(one.body))
     return "\n\n".join(part for part in parts if part)
+
+
+def _own_words(text: str) -> str:
+    """What stands above the first quoted line and the line that introduces it: a question about a command needs no more."""
+    above, quoted, _ = text.partition("\n>")
+    lines = above.rstrip().split("\n")
+    if not quoted:
+        return text
+    while lines and lines[-1].strip():
+        lines.pop()  # "On Monday, Carol wrote:", perhaps folded over two lines
+    return "\n".join(lines).strip() or above
 
 
 def _beginning(message: Shown | None) -> str:

@@ -144,7 +144,7 @@ def _dedupe_key(event: Event, notice: Notice, now: datetime) -> str:
         case NoticeKind.FAILED:
             return f"{event.kind}:{event.outbox_id}:{who}:{event.detail}"
         case NoticeKind.HELD:
-            return f"held:{event.inbound_id or f'outbox {event.outbox_id}'}:{who}"
+            return f"held:{event.inbound_id or f'outbox {event.outbox_id}'}:{who}:{event.reason}"
         case NoticeKind.RECEIPT | NoticeKind.HISTORY:
             return f"{notice.kind}:{event.lead_id}:{event.inbound_id}:{who}:{event.detail}"
         case NoticeKind.LOOP:
