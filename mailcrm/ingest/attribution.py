@@ -42,7 +42,8 @@ _MOST_COLONS = 8
 _SMALL_WORDS = frozenset(
     {word.strip(" (") for phrase in WROTE for word in phrase.split()}
     | set(
-        "on at am pm el il op hat folgendes heeft het volgende je oseba ha va le la las los de del den der das dne dnia "
+        "on at in am pm el il op w dniu godz v na u ob i в во στις lúc pada pukul "
+        "hat folgendes heeft het volgende je oseba ha va le la las los de del den der das dne dnia "
         "ο χρήστης käyttäjä användaren użytkownik uživatel odesílatel používateľ lietotājs "
         "kuupäeval kell kl klo kello uhr um às à o em ezt".split()
     )
