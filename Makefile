@@ -2,6 +2,7 @@
 #   make run     the demo: daemon, page and a caught outbox, nothing leaves the machine
 #   make test    all tests, with the real servers they talk to (Debian packages, installed when missing)
 #   make corpus  how well real mail is read (the mails are not part of the project; says so when they are not at hand)
+#   make compare the same mails read by the libraries of PyPI, installed into an environment of their own
 #   make check   format, lint, types, import directions
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard mailcrm tests bench scripts)
 PYTEST_ARGS ?= -n auto --dist loadfile
 
-.PHONY: run test check bench corpus pictures format lock clean servers
+.PHONY: run test check bench corpus compare pictures format lock clean servers
 
 run: $(VENV)/.installed
 	$(BIN)/mailcrm demo
@@ -34,6 +35,9 @@ bench: $(VENV)/.installed-dev
 
 corpus: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.corpus $(MAILS) --missed
+
+compare: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.compare $(MAILS)
 
 # The pictures of README, from a running demo.
 pictures: $(VENV)/.installed-dev servers

@@ -71,7 +71,7 @@ def scored(expected_file: Path) -> Score:
         score.mails += 1
         for measure, is_right in judged(entry["expected"], answer):
             score.note(measure, is_right, f"{entry['file']} {entry['case']}")
-        _count_words(score, entry["expected"], answer)
+        count_words(score, entry["expected"], answer)
     return score
 
 
@@ -155,7 +155,7 @@ def _decoding(expected: dict[str, Any], answer: dict[str, Any]) -> Iterator[tupl
         yield "files", len(answer["attachments"]) == expected["n_attachments"]
 
 
-def _count_words(score: Score, expected: dict[str, Any], answer: dict[str, Any]) -> None:
+def count_words(score: Score, expected: dict[str, Any], answer: dict[str, Any]) -> None:
     if "reply_text" not in expected:
         return
     wanted = Counter(expected["reply_text"].split())
