@@ -35,6 +35,7 @@ from mailcrm.crm.people import wants_receipts
 from mailcrm.crm.splitting import give_turn
 from mailcrm.crm.undoing import record_run
 from mailcrm.crm.writing import write_note
+from mailcrm.decide import LATE
 from mailcrm.findings import NOTHING_FOUND, Findings, Via, as_json, attached_mails
 from mailcrm.forwarding import Handed, Written, had_it, write_forward
 from mailcrm.ingest.body import new_text
@@ -786,6 +787,7 @@ def _hold(session: Session, arrival: Arrival, inbound_id: int, now: datetime) ->
         reason=route.reason,
         detail=route.detail[:200],
         changes=tuple(map(fault_change, route.orders.faults)) if route.orders else (),
+        later=arrival.facts.later if route.reason in LATE else None,
     )
     return Placed(route.lead_id, None, (asked,))
 

@@ -180,6 +180,7 @@ class Routing(_Section):
     won_days: Days = 30
     wake_days: Days = 90
     unanswered_hours: Count = 24
+    late_reply_hold: bool = True
 
 
 class Notify(_Section):

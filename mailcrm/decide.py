@@ -29,7 +29,7 @@ from mailcrm.mail import (
     Verdict,
 )
 from mailcrm.marker import has_marker
-from mailcrm.orders import as_note, is_send, is_undo, orders_of, without_commands
+from mailcrm.orders import as_note, decision_of, is_undo, orders_of, without_commands
 from mailcrm.rules import Rules
 from mailcrm.threading.author import is_no_reply, is_role
 from mailcrm.threading.owner import owner_of
@@ -48,6 +48,7 @@ _NO_WAY_OUT = frozenset(
     }
 )
 _NOT_ANSWERS = frozenset({MailKind.RECEIPT, MailKind.CHALLENGE, MailKind.FEEDBACK_REPORT})  # row 5 knows them
+LATE = frozenset({Reason.ANSWERED_BY_ANOTHER, Reason.CUSTOMER_WROTE_AGAIN})
 _MINUTES_10 = timedelta(minutes=10)
 _HOURS_24 = timedelta(hours=24)
 
@@ -63,6 +64,7 @@ class Case:
     now: datetime
     orders: Orders | None = None  # commands in it, of a proven user
     is_released: bool = False  # its writer was asked and said: send
+    is_late_allowed: bool = False  # and knew who was quicker
 
     @property
     def is_outsider(self) -> bool:
@@ -255,8 +257,9 @@ def _by_own_token(case: Case, token: TokenHit) -> Route:
     """The answer to a receipt or to a question: one word does what it offers, anything else stays inside."""
     if token.is_retired or token.user_id != case.facts.author.user_id or not _is_addressed(case, token):
         return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=token.lead_id)
-    if token.intent is Intent.DECIDE and is_send(case.mail):
-        return Route(RouteKind.RELEASE, Reason.RELEASED_BY_MAIL, str(token.outbox_id), token.lead_id)
+    if token.intent is Intent.DECIDE and (decision := decision_of(case.mail)) is not None:
+        said = Route(RouteKind.RELEASE, Reason.RELEASED_BY_MAIL, decision.value, token.lead_id)
+        return replace(said, question_id=token.outbox_id, decision=decision)
     if token.intent is Intent.UNDO and is_undo(case.mail):
         orders = Orders((Command(Verb.UNDO, "undo", number=token.outbox_id),))
         return Route(RouteKind.COMMANDS, Reason.UNDO_TOKEN, lead_id=token.lead_id, orders=orders)
@@ -338,12 +341,12 @@ def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
     against = staff_reply_fault(case)
     if against is not None:
         return replace(against, lead_id=lead_id)
-    if is_answered_by_another(case, lead):
-        return Route(RouteKind.HOLD, Reason.ANSWERED_BY_ANOTHER, str(facts.answered_by_user_id), lead_id)
     if token.is_unconfirmed and lead and token.author_key not in lead.known_keys:
         return Route(RouteKind.HOLD, Reason.NEW_PERSON_REPLY, token.author_key, lead_id, only_to_key=token.author_key)
     if facts.suppressed_keys:
         return Route(RouteKind.HOLD, Reason.SUPPRESSED_RECIPIENT, ", ".join(sorted(facts.suppressed_keys)), lead_id)
+    if not case.is_late_allowed and (late := _late(case, lead)) is not None:
+        return replace(late, lead_id=lead_id)
     return Route(
         RouteKind.REPLY,
         Reason.REPLY_TOKEN,
@@ -353,6 +356,17 @@ def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
         orders=orders,
         is_lenient=case.is_released,
     )
+
+
+def _late(case: Case, lead: LeadFacts | None) -> Route | None:
+    """Somebody else answered, or the customer wrote again, after the mail that this one answers."""
+    later = case.facts.later if case.rules.is_late_reply_held else None
+    if later is not None:
+        reason = Reason.CUSTOMER_WROTE_AGAIN if later.user_id is None else Reason.ANSWERED_BY_ANOTHER
+        return Route(RouteKind.HOLD, reason, f"{later.name}: {later.text}"[:200])
+    if is_answered_by_another(case, lead):
+        return Route(RouteKind.HOLD, Reason.ANSWERED_BY_ANOTHER, case.facts.later.name if case.facts.later else "")
+    return None
 
 
 def _is_addressed(case: Case, token: TokenHit) -> bool:
@@ -673,11 +687,32 @@ def _new_lead(case: Case, reason: Reason, previous_owner_id: int | None = None) 
     )
 
 
-def decide_released(mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime) -> Route:
-    """The route of a colleague's held mail that its writer released: lines that are not understood are left out."""
+def decide_released(
+    mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime, *, is_late_allowed: bool = False
+) -> Route:
+    """The route of a colleague's held mail that its writer released: lines that are not understood are left out.
+
+    ``is_late_allowed``: they were asked because somebody had been quicker, and now send it all the same.
+    """
+    case = _released(mail, verdict, facts, rules, now)
+    case = replace(case, is_late_allowed=is_late_allowed)
+    route = staff_token(case) or staff_commands(case) or Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE)
+    return replace(route, reason=Reason.RELEASED_BY_MAIL) if route.kind is RouteKind.REPLY else route
+
+
+def kept_inside(
+    mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime, lead_id: int | None
+) -> Route:
+    """The route of a colleague's held mail whose writer said: note. Its commands are obeyed."""
+    case = _released(mail, verdict, facts, rules, now)
+    if case.orders:
+        return _inside(case, case.orders, lead_id, Reason.RELEASED_BY_MAIL)
+    return Route(RouteKind.NOTE, Reason.RELEASED_BY_MAIL, lead_id=lead_id)
+
+
+def _released(mail: ParsedMail, verdict: Verdict, facts: Facts, rules: Rules, now: datetime) -> Case:
     orders = orders_of(mail, facts.writer, now) if facts.writer else None
-    case = Case(mail, verdict, facts, rules, now, orders, is_released=True)
-    return staff_token(case) or staff_commands(case) or Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE)
+    return Case(mail, verdict, facts, rules, now, orders, is_released=True)
 
 
 def sent_by_hand(case: Case, lead_id: int) -> Route | None:

@@ -6,7 +6,7 @@ unknown locale reads English. Catalogues are read once, when a locale is first a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -79,6 +79,12 @@ def format_clock(value: datetime, locale: str, zone: str) -> str:
     """The time of day in the reader's zone, as the language writes it."""
     local = value.astimezone(ZoneInfo(zone))
     return f"{local:%H.%M}" if known_locale(locale) == "fi" else f"{local:%H:%M}"
+
+
+def format_age(age: timedelta, locale: str) -> str:
+    """How long ago, in the largest fitting unit: "4 minutes ago"."""
+    since = -max(age, timedelta(minutes=1))
+    return dates.format_timedelta(since, granularity="minute", add_direction=True, threshold=1.5, locale=_babel(locale))
 
 
 def format_money(value: Decimal, currency: str, locale: str) -> str:

@@ -482,6 +482,7 @@ class Reason(StrEnum):
     STAFF_REPLY_EMPTY = "staff_reply_empty"
     STAFF_REPLY_UNREADABLE_PART = "staff_reply_unreadable_part"
     ANSWERED_BY_ANOTHER = "answered_by_another"
+    CUSTOMER_WROTE_AGAIN = "customer_wrote_again"
     NEW_PERSON_REPLY = "new_person_reply"
     SUPPRESSED_RECIPIENT = "suppressed_recipient"
     FORWARD_OR_COPY = "forward_or_copy"
@@ -563,6 +564,14 @@ class Intent(StrEnum):
     DIGEST = "digest"
     DECIDE = "decide"  # the answer to a question about held mail
     CONFIRM = "confirm"  # that an address is a user's
+
+
+class Decision(StrEnum):
+    """The one word that answers a question about held mail."""
+
+    SEND = "send"
+    DROP = "drop"
+    NOTE = "note"
 
 
 # --- commands in a salesperson's mail ------------------------------------------------------------------------------------
@@ -804,6 +813,19 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """The newest mail on a lead after the one that a reply answers: a colleague's to the customer, or the customer's own.
+
+    ``user_id`` is the colleague's; ``text`` is its beginning.
+    """
+
+    user_id: int | None
+    name: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """Whom a colleague's forward, or their copy of a mail to a customer, is about.
 
@@ -851,6 +873,7 @@ class Facts:
     recents: tuple[Recent, ...] = ()
     domain_new_leads: int = 0
     answered_by_user_id: int | None = None
+    later: Later | None = None  # somebody else's, and newer than all that this writer sent
     suppressed_keys: frozenset[str] = frozenset()
     sent_hashes: frozenset[str] = frozenset()
     card_lines: tuple[str, ...] = ()
@@ -923,6 +946,8 @@ class Route:
     confirms_key: str = ""
     orders: Orders | None = None  # commands of a proven user; ``text`` and ``note`` are what is left of the mail
     is_lenient: bool = False  # released: what cannot be done is left out
+    question_id: int | None = None  # the outbox row of the question that this mail answers
+    decision: Decision | None = None
 
 
 # --- leaving ------------------------------------------------------------------------------------------------------------
@@ -971,6 +996,7 @@ class Event:
     activity: tuple[str, ...] = ()  # type, when it is due (ISO 8601) and summary of what one is reminded of
     deputy: str = ""  # who stands in for the one who is away
     only_to_key: str = ""  # a mail to the customer that goes to this address alone, without earlier quotes
+    later: Later | None = None  # held: what came in between
     reason: str = ""
     detail: str = ""
     changes: tuple[Change, ...] = ()  # of commands: what was done, or why not

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from mailcrm.commands.grammar import Place
 from mailcrm.commands.reading import looks_commanding, read_orders
-from mailcrm.commands.words import SEND_WORDS, UNDO_WORDS
+from mailcrm.commands.words import DECISION_WORDS, UNDO_WORDS
 from mailcrm.ingest.body import own_text
 from mailcrm.ingest.signature import is_closing
-from mailcrm.mail import Address, Orders, ParsedMail, Segment, SegmentKind, Verb, Writer
+from mailcrm.mail import Address, Decision, Orders, ParsedMail, Segment, SegmentKind, Verb, Writer
 
 _ENDS = " \t\xa0.,!;:\"'*_/"
 
@@ -52,9 +52,10 @@ def is_undo(mail: ParsedMail) -> bool:
     return _only_word(mail) in UNDO_WORDS
 
 
-def is_send(mail: ParsedMail) -> bool:
-    """Whether the mail is the one word that releases."""
-    return _only_word(mail) in SEND_WORDS
+def decision_of(mail: ParsedMail) -> Decision | None:
+    """What a mail says of held mail that is the one word: send, drop or note."""
+    word = _only_word(mail)
+    return next((decision for decision, words in DECISION_WORDS.items() if word in words), None)
 
 
 def _only_word(mail: ParsedMail) -> str:

@@ -102,13 +102,19 @@ def process_one(
     arrival = Arrival(
         entry.spool_id, entry.envelope, mail, verdict, facts, route, raw_id, own_domains=places.own_domains
     )
-    events = apply(session, arrival, now)
+    events = _placed(session, arrival, places, now)
     if route.kind is RouteKind.DUPLICATE:
         events = _decide_again(session, arrival, places, now)
-    elif route.kind is RouteKind.RELEASE:
-        events = release(session, arrival, places.releasing, now)
     outbox.enqueue(session, events, now, places.domain)
     return route
+
+
+def _placed(session: Session, arrival: Arrival, places: Places, now: datetime) -> tuple[Event, ...]:
+    """Its own rows; and where it answers a question, what it says about the mail that waits."""
+    events = apply(session, arrival, now)
+    if arrival.route.kind is not RouteKind.RELEASE:
+        return events
+    return (*events, *release(session, arrival, places.releasing, now))
 
 
 def _keep_raw(session: Session, kept: KeptRaw, now: datetime) -> int:
@@ -152,7 +158,7 @@ def _decide_again(session: Session, arrival: Arrival, places: Places, now: datet
     route = decide(arrival.mail, arrival.verdict, facts, places.rules, now)
     again = replace(arrival, facts=facts, route=route, inbound_id=past.inbound_id)
     if is_open and route.kind not in (RouteKind.HOLD, RouteKind.TRIAGE, RouteKind.QUIET):
-        return apply(session, _with_first_raw(session, again), now)
+        return _placed(session, _with_first_raw(session, again), places, now)
     if past.route in _ON_A_LEAD and _is_moved(route, facts) and route.lead_id is not None:
         return move_to_lead(session, past.inbound_id, route.lead_id, now)
     if past.route == RouteKind.NEW_LEAD and route.kind is RouteKind.NEW_LEAD:

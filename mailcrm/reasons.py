@@ -70,6 +70,7 @@ REASONS: Mapping[str, str] = {
     Reason.STAFF_REPLY_EMPTY: _("Nothing newly written was found in the reply"),
     Reason.STAFF_REPLY_UNREADABLE_PART: _("The reply holds a part that cannot be checked before it leaves"),
     Reason.ANSWERED_BY_ANOTHER: _("A colleague has already answered this mail"),
+    Reason.CUSTOMER_WROTE_AGAIN: _("The customer wrote again after the mail that it answers"),
     Reason.NEW_PERSON_REPLY: _("The reply would go to a person nobody here has confirmed yet"),
     Reason.SUPPRESSED_RECIPIENT: _("Mail to the recipient's address has failed before"),
     Reason.FORWARD_OR_COPY: _("A colleague forwarded it or sent us a copy"),

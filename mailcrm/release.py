@@ -1,7 +1,8 @@
-"""A colleague answered our question with one word: the held mail goes on its way, without what was not understood.
+"""A colleague answered our question with one word: the held mail leaves, is dropped, or stays inside as a note.
 
-It is read again in the transaction that places the answer. Only its own writer can release a mail so, and only to the lead it was
-held on; what speaks against it by now (somebody else answered, a piece of our notice in it) holds it again.
+What leaves goes without the lines that were not understood. The mail is read again in the transaction that places the answer. Only
+its own writer can decide so, once, and only on the lead it was held on; what speaks against "send" by now (somebody else answered,
+unless that was the question; a piece of our notice in it) holds it again.
 """
 
 import zlib
@@ -12,9 +13,22 @@ from typing import Any
 from sqlalchemy import select
 
 from mailcrm.apply import Arrival, apply
-from mailcrm.decide import decide_released
+from mailcrm.decide import LATE, decide_released, kept_inside
 from mailcrm.ingest.understand import understand
-from mailcrm.mail import Address, Author, AuthorKind, Change, Door, Envelope, Event, FaultWhy, Reason
+from mailcrm.mail import (
+    Address,
+    Author,
+    AuthorKind,
+    Change,
+    Decision,
+    Door,
+    Envelope,
+    Event,
+    FaultWhy,
+    Reason,
+    Route,
+    RouteKind,
+)
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session
@@ -35,7 +49,7 @@ class Releasing:
 def release(session: Session, answer: Arrival, needs: Releasing, now: datetime) -> tuple[Event, ...]:
     """Place the mail that the answered question was about; whom to tell."""
     user_id = answer.facts.author.user_id
-    row = _held(session, int(answer.route.detail), user_id)
+    row = _held(session, answer.route.question_id or 0, user_id)
     content = _raw(session, row.raw_id, needs.blobs) if row is not None else None
     if row is None or content is None:
         return (_told(answer, user_id, "It was decided already."),)
@@ -43,10 +57,17 @@ def release(session: Session, answer: Arrival, needs: Releasing, now: datetime) 
     mail, verdict = understand(content, envelope)
     author = Author(AuthorKind.USER_PROVEN, Address(row.from_name, row.from_address), user_id, row.author_proof)
     facts = look_up(session, mail, verdict, envelope, needs.rules, needs.keyring, now, author)
-    route = decide_released(mail, verdict, facts, needs.rules, now)
+    read = (mail, verdict, facts, needs.rules, now)
+    match answer.route.decision:
+        case Decision.DROP:
+            route = Route(RouteKind.DISMISSED, Reason.RELEASED_BY_MAIL, lead_id=row.lead_id)
+        case Decision.NOTE if row.lead_id is not None:
+            route = kept_inside(*read, row.lead_id)
+        case _:
+            route = decide_released(*read, is_late_allowed=row.reason in LATE)
     if row.lead_id is not None and route.lead_id != row.lead_id:
         return (_told(answer, user_id, "It does not belong to this lead any more: decide on the page."),)
-    needs.blobs.put_all((a.sha256, a.content) for a in mail.attachments)
+    needs.blobs.put_all((a.sha256, a.content) for a in mail.files)
     domains = tuple(sorted(needs.rules.domains))
     held = Arrival(row.spool_id, envelope, mail, verdict, facts, route, row.raw_id, row.id, user_id, domains)
     return apply(session, held, now)
@@ -57,7 +78,7 @@ def _held(session: Session, question_id: int, user_id: int | None) -> Any:
     row = session.execute(asked.with_for_update(of=inbound)).first()
     if row is None or row.author_user_id != user_id or row.author != AuthorKind.USER_PROVEN:
         return None
-    return row if row.state == "held" and row.reason == Reason.COMMAND_NOT_UNDERSTOOD else None
+    return row if row.state == "held" and row.reason in (Reason.COMMAND_NOT_UNDERSTOOD, *LATE) else None
 
 
 def _raw(session: Session, raw_id: int | None, blobs: Blobs) -> bytes | None:

@@ -47,6 +47,7 @@ class Rules:
     subject_age: timedelta = timedelta(days=30)
     won_age: timedelta = timedelta(days=30)
     wake_age: timedelta = timedelta(days=90)
+    is_late_reply_held: bool = True
 
     def is_ours(self, address: str) -> bool:
         """Whether the address lies at a catch-all domain of ours."""
@@ -112,4 +113,5 @@ def rules_of(config: Config) -> Rules:
         subject_age=timedelta(days=days.subject_days),
         won_age=timedelta(days=days.won_days),
         wake_age=timedelta(days=days.wake_days),
+        is_late_reply_held=days.late_reply_hold,
     )

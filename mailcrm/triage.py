@@ -87,6 +87,8 @@ def send(desk: Desk, inbound_id: int, by: int) -> Done:
 
     def choose(session: Session, kept: _Kept, facts: Facts, now: datetime) -> Route:
         lead_id = _staff_lead(kept)
+        if any(token.intent is Intent.DECIDE for token in facts.tokens):
+            raise Refused("It answers a question of ours: decide about the mail that waits.")
         if any(token.intent is Intent.NOTE for token in facts.tokens):
             raise Refused("It was written to the address for internal notes: keep it as a note.")
         rules = rules_of(desk.config)

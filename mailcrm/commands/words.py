@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mailcrm.mail import Verb
+from mailcrm.mail import Decision, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,11 @@ VERBS: Mapping[str, Verb] = {
     word: verb for language in _LANGUAGES.values() for verb, (words, _) in language.items() for word in words.split()
 }
 UNDO_WORDS = frozenset({"undo", "kumoa", "peru", "peruuta", "revert"})
-SEND_WORDS = frozenset({"send", "lähetä", "laheta"})
+DECISION_WORDS: Mapping[Decision, frozenset[str]] = {
+    Decision.SEND: frozenset({"send", "lähetä", "laheta"}),
+    Decision.DROP: frozenset({"drop", "hylkää", "hylkaa"}),
+    Decision.NOTE: frozenset({"note", "muistio", "muistiinpano"}),
+}
 _SHORTEST_ALIKE = 4  # of shorter words everything is one letter away
 
 

@@ -181,6 +181,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A button that opens a mail with one word in it; nothing happens until the mail is sent."""
+
+    label: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What the templates of notices show."""
 
@@ -201,6 +209,7 @@ class View:
     url: str
     reason: str
     help: tuple[HelpLine, ...] = ()
+    choices: tuple[Choice, ...] = ()
 
 
 def _notice(material: Material, head: Letterhead, templates: Templates, now: datetime) -> Composed:
@@ -250,6 +259,8 @@ def _notice_reply_to(material: Material, answer: Answer, head: Letterhead, words
         return mailbox(_("Reply to %(name)s (customer)") % {"name": called(answer.to[0])}, address)
     if answer.intent == Intent.NOTE:
         return mailbox(_("Internal note (stays inside)"), address)
+    if answer.intent == Intent.DECIDE:
+        return mailbox(_("One word: send, drop or note"), address)
     return mailbox(head.notify_name, address)
 
 
@@ -286,6 +297,21 @@ def notice_view(material: Material, answer: Answer, reader: Reader, head: Letter
         url=_page_url(material, head),
         reason=reason_line(material, words),
         help=help_lines(words) if _asks_for_help(material) else (),
+        choices=_choices(material, answer, head, subject, words),
+    )
+
+
+def _choices(
+    material: Material, answer: Answer, head: Letterhead, subject: str, words: Translator
+) -> tuple[Choice, ...]:
+    """The words that answer a question, each as a mail that is written already."""
+    if answer.intent != Intent.DECIDE:
+        return ()
+    _ = words.gettext
+    address = token_address(head, material.row, Intent.DECIDE, material.card.sales_address if material.card else "")
+    labels = ((_("Send it"), _("send")), (_("Keep it as a note"), _("note")), (_("Drop it"), _("drop")))
+    return tuple(
+        Choice(label, f"mailto:{address}?subject={percent(subject)}&body={percent(word)}") for label, word in labels
     )
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from mailcrm import reasons
 from mailcrm.address import address_key
 from mailcrm.found_words import hint_words, meeting_words, undelivered_words, via_words
-from mailcrm.i18n import Translator, format_date, format_datetime
+from mailcrm.i18n import Translator, format_age, format_date, format_datetime
 from mailcrm.lookalike import lookalike
 from mailcrm.mail import Address, Intent, NoticeKind, Reason
 from mailcrm.notify.cardtext import activity_name, lead_url
@@ -39,11 +39,19 @@ def answer_of(material: Material) -> Answer:
         return Answer(Intent.DIGEST)
     if row.kind == NoticeKind.RECEIPT and row.params.get("run_id"):
         return Answer(Intent.UNDO)
-    if row.kind == NoticeKind.HELD and row.params.get("reason") == Reason.COMMAND_NOT_UNDERSTOOD:
+    if is_decided_by_mail(material):
         return Answer(Intent.DECIDE)
     if row.kind == NoticeKind.ADDRESS:
         return Answer(Intent.CONFIRM if row.params.get("event") == "address_claimed" else None)
     return Answer(Intent.NOTE if row.lead_id is not None else None)
+
+
+def is_decided_by_mail(material: Material) -> bool:
+    """Whether one word in a reply decides about the mail that waits."""
+    params = material.row.params
+    return material.row.kind == NoticeKind.HELD and (
+        bool(params.get("later")) or params.get("reason") == Reason.COMMAND_NOT_UNDERSTOOD
+    )
 
 
 def first_lines(material: Material, head: Letterhead, words: Translator) -> tuple[str, ...]:
@@ -56,10 +64,12 @@ def _reply_lines(material: Material, answer: Answer, head: Letterhead, words: Tr
     _ = words.gettext
     if answer.intent == Intent.UNDO:
         return [_("Reply “undo” within a day to take it back.")]
-    if answer.intent == Intent.DECIDE:
+    if answer.intent == Intent.DECIDE and not material.row.params.get("later"):
         return [_("Reply “send”: these lines are left out, the rest is done and sent. Or write the mail once more.")]
     if answer.intent == Intent.CONFIRM:
         return [_("Reply to this mail to say yes, or open the page: %(url)s") % {"url": claim_url(material, head)}]
+    if answer.intent == Intent.DECIDE:
+        return [_("Answer with one word: send (it leaves as it is), drop, or note (it stays inside).")]
     if answer.intent == Intent.NOTE:
         return [_("A reply to this mail is an internal note: it stays inside.")]
     if answer.intent != Intent.REPLY:
@@ -169,6 +179,8 @@ def _in_words(said: str, words: Translator) -> str:
 
 def _held(material: Material, head: Letterhead, words: Translator) -> list[str]:
     _ = words.gettext
+    if material.row.params.get("later"):
+        return [_("Nothing was sent yet."), _late(material, words)]
     if faults := faults_of(material):
         hand = Hand(words, zone_of(material, head))
         said = [fault_line(one, hand) for one in faults]
@@ -180,6 +192,18 @@ def _held(material: Material, head: Letterhead, words: Translator) -> list[str]:
         *lines,
         *(f"{said}." for said in (_(reason) if reason else "", _(what) + colon + which if what else "") if said),
     ]
+
+
+def _late(material: Material, words: Translator) -> str:
+    """Who was quicker, how long before, and with which words."""
+    later = material.row.params["later"]
+    age = format_age(material.row.created_at - datetime.fromisoformat(later["at"]), words.locale)
+    said = (
+        words.gettext("%(name)s wrote again %(age)s: “%(text)s”")
+        if later["user_id"] is None
+        else words.gettext("%(name)s answered %(age)s: “%(text)s”")
+    )
+    return said % {"name": later["name"], "age": age, "text": later["text"]}
 
 
 def _receipt(material: Material, head: Letterhead, words: Translator) -> list[str]:

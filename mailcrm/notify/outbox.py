@@ -92,7 +92,10 @@ def _may_ask(session: Session, event: Event, notice: Notice, now: datetime) -> b
     hour_ago, day_ago = now - timedelta(hours=1), now - timedelta(days=1)
     binds = {"user": notice.person.id, "lead": event.lead_id, "hour_ago": hour_ago, "day_ago": day_ago}
     row = _QUESTIONS.one(session, binds)
-    return bool(row[0] < QUESTIONS_PER_DAY and row[1] < QUESTIONS_PER_HOUR)
+    is_asked_now = (
+        event.later is not None or row[1] < QUESTIONS_PER_HOUR
+    )  # only proven mail is late: nobody can ask in their name
+    return bool(row[0] < QUESTIONS_PER_DAY and is_asked_now)
 
 
 def _draft(event: Event, notice: Notice, now: datetime, domain: str) -> _Draft:
@@ -118,6 +121,9 @@ def _params(event: Event, notice: Notice) -> dict[str, Any]:
     kept = {key: value for key in _KEPT if (value := getattr(event, key))}
     if event.changes:
         kept["changes"] = [{"what": one.what, **dict(one.values)} for one in event.changes]
+    if event.later is not None:
+        later = event.later
+        kept["later"] = {"user_id": later.user_id, "name": later.name, "at": later.at.isoformat(), "text": later.text}
     return {**kept, "event": event.kind, "why": notice.why, **({"skipped": notice.skipped} if notice.skipped else {})}
 
 

@@ -36,6 +36,7 @@ from mailcrm.mail import (
     Hint,
     HintKind,
     Intent,
+    Later,
     LeadFacts,
     Member,
     NoticeKind,
@@ -864,8 +865,7 @@ def _with_leads(session: Session, facts: Facts, author_key: str) -> Facts:
     if token.lead_id is None:
         return facts
     return replace(
-        facts,
-        answered_by_user_id=_answered_by(session, token),
+        _with_later(session, facts, token),
         suppressed_keys=_suppressed(session, facts.lead(token.lead_id)),
         sent_hashes=hashes_on_lead(session, token.lead_id),
         card_lines=card_lines(session, token.outbox_id),
@@ -924,22 +924,41 @@ def _people_of(session: Session, ids: Sequence[int]) -> tuple[dict[int, set[str]
     return known, unconfirmed
 
 
+_MOST_LATER = 20
 _WRITTEN_AFTER = Prepared(
-    select(message.c.author_user_id)
+    select(
+        message.c.kind,
+        message.c.author_user_id,
+        func.coalesce(user.c.name, func.nullif(message.c.author_name, ""), message.c.author_address).label("name"),
+        message.c.at,
+        func.substr(message.c.new_text, 1, 300).label("text"),
+    )
+    .outerjoin(user, user.c.id == message.c.author_user_id)
+    .outerjoin(outbox, outbox.c.id == message.c.outbox_id)
     .where(
         message.c.lead_id == bindparam("lead"),
-        message.c.kind == "email_out",
+        message.c.kind.in_(("email_out", "email_in")),
         message.c.id > bindparam("message"),
+        ~message.c.is_folded,
+        ~message.c.is_unconfirmed,
+        or_(outbox.c.state.is_(None), outbox.c.state != "dropped"),
     )
     .order_by(message.c.id.desc())
-    .limit(1)
+    .limit(_MOST_LATER)
 )
 
 
-def _answered_by(session: Session, token: TokenHit) -> int | None:
-    """Who wrote to the customer after the message that this token's notice told of."""
-    who: int | None = _WRITTEN_AFTER.scalar(session, {"lead": token.lead_id, "message": token.message_row_id or 0})
-    return who
+def _with_later(session: Session, facts: Facts, token: TokenHit) -> Facts:
+    """What was written on the lead after the message that this token's notice told of, and after the writer's own last mail."""
+    rows = _WRITTEN_AFTER.all(session, {"lead": token.lead_id, "message": token.message_row_id or 0})
+    newest = rows[0] if rows else None
+    is_own = newest is not None and newest.kind == "email_out" and newest.author_user_id == facts.author.user_id
+    later = None
+    if newest is not None and not is_own:
+        user_id = newest.author_user_id if newest.kind == "email_out" else None
+        later = Later(user_id, newest.name or "", newest.at, " ".join(newest.text.split()))
+    answered = next((row.author_user_id for row in rows if row.kind == "email_out"), None)
+    return replace(facts, later=later, answered_by_user_id=answered)
 
 
 _SUPPRESSED = Prepared(select(suppression.c.key).where(suppression.c.key.in_(_KEYS)))
