@@ -38,6 +38,7 @@ def test_a_house_is_furnished_by_commands(config: Path, capsys: pytest.CaptureFi
     say("user", "add", "alice@firma.test", "--name", "Alice Aalto")
     say("user", "add", "bob@firma.test", "--name", "Bob Berg", "--role", "manager", "--locale", "en")
     assert "would come back here" in say("user", "add", "eve@crm.firma.test", "--name", "Eve", status=1)
+    assert "gets receipts: errors" in say("user", "receipts", "alice@firma.test", "errors")
     say("team", "add", "North", "--member", "alice@firma.test")
     say("team", "add-member", "north", "bob@firma.test", "--no-leads")
     say("alias", "add", "sales@crm.firma.test", "--team", "North", "--source", "web", "--tag", "a", "--tag", "b")
@@ -56,6 +57,8 @@ def test_a_house_is_furnished_by_commands(config: Path, capsys: pytest.CaptureFi
             assert found is not None
             assert (found.actor.name, found.actor.locale) == ("Alice Aalto", "fi")
             assert session.execute(select(alias.c.tags)).scalar_one() == ["a", "b"]
+            receipts = session.execute(select(user.c.receipts).order_by(user.c.id)).scalars()
+            assert list(receipts) == ["errors", "all"]
             assert len(session.execute(select(team_member)).all()) == 2
     finally:
         store.close()

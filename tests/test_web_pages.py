@@ -741,11 +741,12 @@ def test_one_more_address_is_asked_by_mail_and_confirmed_by_its_link(site: Websi
 
 def test_my_settings_are_kept_and_speak_my_language(site: Website) -> None:
     alice = site.client()
-    good = {"name": "Alice A", "locale": "fi", "time_zone": "Asia/Tokyo", "digest_at": "08:15"}
+    good = {"name": "Alice A", "locale": "fi", "time_zone": "Asia/Tokyo", "digest_at": "08:15", "receipts": "errors"}
     assert alice.post("/settings", **good, working_days=["1", "7"]).status_code == 303
     page = alice.get("/settings")
     assert "Omat asetukset" in page
     assert 'value="08:15"' in page
+    assert re.search(r'value="errors"\s+selected', page)
     answer = alice.post("/settings", **{**good, "time_zone": "Moon/Base"}, working_days=["1"])
     assert answer.status_code == 422
     assert "Moon/Base ei ole aikavyöhyke" in answer.text
