@@ -188,6 +188,7 @@ def _given(arrival: Arrival, orders: Orders) -> Given:
         customer=named_customer(arrival.mail, orders, rules_domains),
         subject=arrival.mail.base_subject,
         domains=rules_domains,
+        has_text=arrival.route.kind is RouteKind.REPLY,
         is_lenient=arrival.route.is_lenient,
     )
 

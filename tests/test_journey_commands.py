@@ -310,6 +310,20 @@ def test_leads_of_two_customers_are_not_merged(house: House) -> None:
     assert "Lead 2 is another customer's" in plain(question)
 
 
+def test_an_answer_does_not_reach_the_other_person_of_a_merged_lead(house: House) -> None:
+    house.receive(mail("Dave <dave@acme.example>", SALES, "Roof", "What does a roof cost?"))
+    house.receive(mail(CAROL, SALES, "Pump", "What does a pump cost?"))
+    notice = next(n for n in (*house.to(ALICE_AT), *house.to(BOB_AT)) if "Pump" in str(n.parsed()["Subject"]))
+
+    question = says(house, notice, "/merge #1\nHi Carol, 500 euros.")
+
+    assert "two people's" in plain(question)
+    assert len(house.leads()) == 2
+    assert sent_to_nobody_but(house, STAFF)
+    says(house, notice, "/merge #1")
+    assert len(house.leads()) == 1
+
+
 def test_a_mail_is_split_off_and_the_answer_goes_with_it(house: House) -> None:
     notice = carol_writes(house)
     says(house, notice, "500 euros.")

@@ -57,6 +57,7 @@ class Given:
     customer: Address | None = None  # of a new lead: who wrote the forwarded mail, or is named in the text
     subject: str = ""  # of the mail, without prefixes
     domains: Collection[str] = ()
+    has_text: bool = False  # for the customer
     is_lenient: bool = False
 
 
@@ -347,7 +348,11 @@ def _merge(run: _Run, command: Command) -> None:
     run.end()
     gone = run.lead
     into = require_lead(run.session, run.who, command.number or 0)
+    asked = select(lead.c.partner_id).where(lead.c.id.in_((gone, into)))
+    people = set(run.session.execute(asked).scalars())
     _done_merge, step = merge(run.session, gone, into, run.by, run.now)
+    if run.given.has_text and len(people) > 1:
+        raise Refused("These leads are two people's: merge them in a mail without text, or it reaches the other one.")
     run.steps.append(step)
     run.begin(into)
     run.changed("merged", id=gone, into=into)
