@@ -6,7 +6,7 @@ unless that was the question; a piece of our notice in it) holds it again.
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,22 +19,28 @@ from mailcrm.mail import (
     Address,
     Author,
     AuthorKind,
+    AuthResults,
     Change,
     Decision,
     Door,
     Envelope,
     Event,
     FaultWhy,
+    ParsedMail,
     Reason,
     Route,
     RouteKind,
 )
+from mailcrm.notify.excerpt import excerpt
 from mailcrm.rules import Rules
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session
 from mailcrm.store.keyring import Keyring
 from mailcrm.store.tables import inbound, outbox, raw
 from mailcrm.threading.lookup import look_up
+
+_BY_WORD = frozenset({Reason.COMMAND_NOT_UNDERSTOOD, Reason.STAFF_NOT_PROVEN, *LATE})
+_MOST_SHOWN = 262_144  # bytes; of a larger mail the question quotes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,12 @@ def release(session: Session, answer: Arrival, needs: Releasing, now: datetime) 
         return (_told(answer, user_id, "It was decided already."),)
     envelope = Envelope(row.mail_from, tuple(row.rcpt_to), row.received_at, Door(row.door), source="stored")
     mail, verdict = understand(content, envelope)
-    author = Author(AuthorKind.USER_PROVEN, Address(row.from_name, row.from_address), user_id, row.author_proof)
+    mail = replace(mail, auth=(), checked=AuthResults.from_row(row.auth) if row.auth else None)
+    is_vouched = row.reason == Reason.STAFF_NOT_PROVEN and answer.route.decision is not Decision.DROP
+    if is_vouched and not is_all_shown(mail, content):
+        return (_told(answer, user_id, "It holds more than the question showed: decide on the page."),)
+    proof = row.author_proof or f"released by mail, {answer.facts.author.proof}"
+    author = Author(AuthorKind.USER_PROVEN, Address(row.from_name, row.from_address), user_id, proof)
     facts = look_up(session, mail, verdict, envelope, needs.rules, needs.keyring, now, author)
     read = (mail, verdict, facts, needs.rules, now)
     match answer.route.decision:
@@ -70,15 +81,26 @@ def release(session: Session, answer: Arrival, needs: Releasing, now: datetime) 
     needs.blobs.put_all((a.sha256, a.content) for a in mail.files)
     domains = tuple(sorted(needs.rules.domains))
     held = Arrival(row.spool_id, envelope, mail, verdict, facts, route, row.raw_id, row.id, user_id, domains)
-    return apply(session, held, now)
+    events = apply(session, held, now)
+    if route.kind is RouteKind.RELEASE:  # an answer of theirs that had come without proof itself
+        return (*events, *release(session, held, needs, now))
+    return events
+
+
+def is_all_shown(mail: ParsedMail, content: bytes) -> bool:
+    """Whether the question quoted all that would leave: nobody vouches for what they have not seen."""
+    if mail.files or len(content) > _MOST_SHOWN:
+        return False
+    shown, text = (" ".join(part.split()) for part in (excerpt(content), mail.new_text))
+    return text in shown
 
 
 def _held(session: Session, question_id: int, user_id: int | None) -> Any:
     asked = select(inbound).join(outbox, outbox.c.inbound_id == inbound.c.id).where(outbox.c.id == question_id)
     row = session.execute(asked.with_for_update(of=inbound)).first()
-    if row is None or row.author_user_id != user_id or row.author != AuthorKind.USER_PROVEN:
+    if row is None or row.author_user_id != user_id or row.author == AuthorKind.MACHINE:
         return None
-    return row if row.state == "held" and row.reason in (Reason.COMMAND_NOT_UNDERSTOOD, *LATE) else None
+    return row if row.state == "held" and row.reason in _BY_WORD else None
 
 
 def _raw(session: Session, raw_id: int | None, blobs: Blobs) -> bytes | None:

@@ -50,8 +50,15 @@ def is_decided_by_mail(material: Material) -> bool:
     """Whether one word in a reply decides about the mail that waits."""
     params = material.row.params
     return material.row.kind == NoticeKind.HELD and (
-        bool(params.get("later")) or params.get("reason") == Reason.COMMAND_NOT_UNDERSTOOD
+        bool(params.get("later"))
+        or params.get("reason") == Reason.COMMAND_NOT_UNDERSTOOD
+        or can_be_vouched_for(material)
     )
+
+
+def can_be_vouched_for(material: Material) -> bool:
+    """Whether the person asked may say, with proof, that an unproven mail is theirs."""
+    return material.row.params.get("reason") == Reason.STAFF_NOT_PROVEN and material.row.lead_id is not None
 
 
 def first_lines(material: Material, head: Letterhead, words: Translator) -> tuple[str, ...]:
@@ -64,6 +71,8 @@ def _reply_lines(material: Material, answer: Answer, head: Letterhead, words: Tr
     _ = words.gettext
     if answer.intent == Intent.UNDO:
         return [_("Reply “undo” within a day to take it back.")]
+    if answer.intent == Intent.DECIDE and can_be_vouched_for(material):
+        return [_("Reply “send” if you wrote it and this is all of it, “drop” if not; or decide on the page.")]
     if answer.intent == Intent.DECIDE and not material.row.params.get("later"):
         return [_("Reply “send”: these lines are left out, the rest is done and sent. Or write the mail once more.")]
     if answer.intent == Intent.CONFIRM:
