@@ -232,3 +232,64 @@ def test_many_notices_are_made_in_another_process_as_they_would_be_here(house: H
     for number, row in enumerate(rows[:8]):
         if number != 5:
             assert f"Question {number} \u2013 ääkköset" in text_of(read(row.bytes))
+
+
+def test_a_mail_to_somebody_who_is_not_on_its_lead_is_held_until_a_person_sends_it(
+    house: House, smtp_sink: SmtpSink
+) -> None:
+    answer(house)
+    (one,) = [row for row in house.rows(tables.outbox_recipient) if row.address == "carol@customer.test"]
+    house.change(tables.outbox_recipient, one.id, address="eve@rival.test", key="eve@rival.test")
+
+    house.deliver()
+
+    assert smtp_sink.mails_to("eve@rival.test") == ()
+    held = house.rows(tables.outbox)[0]
+    assert held.params["held"] == "The mail goes to somebody who is not on this lead: eve@rival.test"
+    house.store.write(lambda session: release(session, held.id, house.alice, house.now))
+    house.deliver()
+    assert len(smtp_sink.mails_to("eve@rival.test")) == 1
+
+
+def _eves_file(house: House, kind: str = "email_in") -> None:
+    """A file that came from, or went to, another customer."""
+    eve = house.add_partner("Eve Rival", "eve@rival.test")
+    house.change(tables.partner, eve, company_id=None)
+    theirs = house.add_lead(partner_id=eve, company_id=None)
+    house.attach(house.add_message(kind, "See the drawing.", lead_id=theirs), "cellar.pdf", b"%PDF what only Eve has")
+
+
+def _answer_with_the_file(house: House) -> None:
+    message = house.add_message("email_out", "Like this one.")
+    house.attach(message, "cellar.pdf", b"%PDF what only Eve has")
+    house.tell(Event("message_out", house.lead, message, actor_user_id=house.alice))
+    house.deliver()
+
+
+def test_a_file_of_another_customer_is_held_until_a_person_sends_it(house: House, smtp_sink: SmtpSink) -> None:
+    _eves_file(house)
+
+    _answer_with_the_file(house)
+
+    assert smtp_sink.mails_to("carol@customer.test") == ()
+    held = house.rows(tables.outbox)[0]
+    assert held.params["held"] == "The mail holds a file of another customer: cellar.pdf"
+    house.store.write(lambda session: release(session, held.id, house.alice, house.now))
+    house.deliver()
+    assert len(smtp_sink.mails_to("carol@customer.test")) == 1
+
+
+@pytest.mark.parametrize("whose", ["ours", "theirs too"])
+def test_a_file_that_we_sent_before_or_that_this_customer_sent_too_leaves(
+    house: House, smtp_sink: SmtpSink, whose: str
+) -> None:
+    _eves_file(house)
+    if whose == "ours":
+        _eves_file_again = house.add_message("email_out", "Our price list.", lead_id=house.add_lead())
+        house.attach(_eves_file_again, "cellar.pdf", b"%PDF what only Eve has")
+    else:
+        house.attach(house.add_message("email_in", "Mine."), "cellar.pdf", b"%PDF what only Eve has")
+
+    _answer_with_the_file(house)
+
+    assert len(smtp_sink.mails_to("carol@customer.test")) == 1

@@ -1,5 +1,6 @@
 """What must not leave the house is found wherever it hides."""
 
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
@@ -127,3 +128,13 @@ def test_forty_characters_of_a_note_are_found_wherever_they_stand(start: int) ->
         text = "x" * shift + " " + NOTE[start : start + 40] + " and so on"
         assert "note" in leak(mail(text).as_bytes(), forbidden())
         assert leak(mail(text).as_bytes(), forbidden(known=NOTE)) == ""
+
+
+def test_a_mail_to_somebody_who_is_not_on_the_lead_is_held() -> None:
+    found = leak(mail().as_bytes(), replace(forbidden(), strangers=("eve@other.example",)))
+    assert found == "The mail goes to somebody who is not on this lead: eve@other.example"
+
+
+def test_a_file_of_another_customer_is_held() -> None:
+    found = leak(mail().as_bytes(), replace(forbidden(), files_of_others=("margins.pdf",)))
+    assert found == "The mail holds a file of another customer: margins.pdf"

@@ -320,7 +320,13 @@ class Deliverer:
         host = urlsplit(head.public_url).netloc
         lines = (*all_card_lines(material.card), *guarded.card_lines)
         staff, notes, known = guarded.staff_addresses, guarded.notes, guarded.customers_words
-        return leak(mail.raw, Forbidden(token, staff, host, lines, notes, known, head.domains))
+        forbidden = Forbidden(token, staff, host, lines, notes, known, head.domains)
+        if (
+            material.row.params.get("released_by") is None
+        ):  # whom it goes to and whose file it holds, a person may decide
+            outside = (one.address for one in material.row.recipients if address_key(one.address) not in guarded.people)
+            forbidden = replace(forbidden, strangers=tuple(outside), files_of_others=guarded.files_of_others)
+        return leak(mail.raw, forbidden)
 
     def _record_made(self, session: Session, made: Sequence["_Made"]) -> None:
         now, domain = self._clock(), self._settings.head.domain

@@ -1,7 +1,8 @@
 """The last look at a mail before it leaves the house: what must not be in it, in no header, part or file name. Pure.
 
 Forbidden are addresses of staff, tokens other than the mail's own, the marker of notices, our page's host, lines of the lead's card
-and text of its notes. What the people outside wrote themselves is known there and may go back in a quote.
+and text of its notes; also a file that another customer sent us, and a recipient who is nobody of the lead. What the people outside
+wrote themselves is known there and may go back in a quote.
 """
 
 import email
@@ -45,10 +46,16 @@ class Forbidden:
     notes: tuple[str, ...]
     known_outside: str
     domains: tuple[str, ...] = ()  # ours, in lower case
+    strangers: tuple[str, ...] = ()  # whom it would go to, and who are nobody of its lead
+    files_of_others: tuple[str, ...] = ()  # names of its files that came from another customer
 
 
 def leak(raw: bytes, forbidden: Forbidden) -> str:
     """In words (msgids), the first thing in the mail that must not leave; "" if there is none."""
+    if forbidden.strangers:
+        return f"The mail goes to somebody who is not on this lead: {forbidden.strangers[0]}"
+    if forbidden.files_of_others:
+        return f"The mail holds a file of another customer: {forbidden.files_of_others[0]}"
     said = tuple(_folded(text) for text in _texts(raw))
     known = _folded(forbidden.known_outside)
     checks = (

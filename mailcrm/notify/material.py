@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, false, func, select, union_all
+from sqlalchemy import BindParameter, Row, bindparam, exists, false, func, or_, select, union_all
 
 from mailcrm.address import address_key
 from mailcrm.findings import NOTHING_FOUND, Findings, findings_of
@@ -33,7 +33,9 @@ from mailcrm.store.tables import (
     message,
     outbox,
     outbox_recipient,
+    participant,
     partner,
+    partner_address,
     raw,
     stage,
     user,
@@ -42,6 +44,7 @@ from mailcrm.store.tables import (
 
 _AnyRow = Row[*tuple[Any, ...]]
 _MAX_OTHERS = 5
+_MOST_FILES = 500
 _MOST_WORDS = 100_000  # characters of one mail of the outside that are compared with what leaves
 
 
@@ -147,6 +150,8 @@ class Guarded:
     notes: tuple[str, ...]  # and what its activities say
     card_lines: tuple[str, ...]  # of all notices before: the card changes, a quoted notice does not
     customers_words: str  # everything the outside wrote: it knows that already
+    people: frozenset[str] = frozenset()  # keys of everybody outside who is on the lead
+    files_of_others: tuple[str, ...] = ()  # names of files of this mail that another customer sent us
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +305,38 @@ _INSIDE_IDS = Prepared(
     )
 )
 _STAFF = Prepared(select(user_address.c.key))
+_PEOPLE = Prepared(
+    union_all(
+        select(participant.c.key).where(participant.c.lead_id == bindparam("lead")),
+        select(partner_address.c.key)
+        .join(lead, lead.c.partner_id == partner_address.c.partner_id)
+        .where(lead.c.id == bindparam("lead")),
+        select(lead.c.reply_to).where(lead.c.id == bindparam("lead")),
+    )
+)
+_theirs, _our_lead = lead.alias("theirs"), lead.alias("our_lead")
+_elsewhere, _there = attachment.alias("elsewhere"), message.alias("there")
+_is_also = _elsewhere.c.sha256 == attachment.c.sha256
+_FILES_OF_OTHERS = Prepared(  # what we sent to anybody, or got from this customer too, is no secret of another's
+    select(attachment.c.filename)
+    .join(message, message.c.id == attachment.c.message_id)
+    .join(_theirs, _theirs.c.id == message.c.lead_id)
+    .join(_our_lead, _our_lead.c.id == bindparam("lead"))
+    .where(
+        attachment.c.sha256.in_(bindparam("hashes", expanding=True)),
+        message.c.kind == "email_in",
+        _theirs.c.partner_id.is_distinct_from(_our_lead.c.partner_id),
+        or_(_theirs.c.company_id.is_(None), _theirs.c.company_id.is_distinct_from(_our_lead.c.company_id)),
+        ~exists()
+        .select_from(_elsewhere.join(_there, _there.c.id == _elsewhere.c.message_id))
+        .where(
+            _is_also,
+            _there.c.id != bindparam("message"),
+            or_(_there.c.kind == "email_out", _there.c.lead_id == bindparam("lead")),
+        ),
+    )
+    .limit(1)
+)
 _HISTORY = Prepared(
     select(
         message.c.kind,
@@ -510,7 +547,22 @@ def _for_customer(session: Session, material: Material) -> Material:
         inside = set(_INSIDE_IDS.column(session, {"lead": row.lead_id}))
         outside_ids = tuple(ref for ref in answered.reference_ids if ref not in inside and not is_thread_root(ref))
         answered = replace(answered, reference_ids=outside_ids)
-    return replace(material, answered=answered, guarded=Guarded(staff, (*notes, *summaries), lines, known))
+    people = frozenset(address_key(one) for one in _PEOPLE.column(session, {"lead": row.lead_id}))
+    others = _files_of_others(session, material)
+    guarded = Guarded(staff, (*notes, *summaries), lines, known, people, others)
+    return replace(material, answered=answered, guarded=guarded)
+
+
+def _files_of_others(session: Session, material: Material) -> tuple[str, ...]:
+    """Of the files of this mail, one that only another customer sent us; asked where there are files."""
+    files = material.message.files if material.message else ()
+    hashes = sorted({file.sha256 for file in files if not file.is_inline})[:_MOST_FILES]
+    if not hashes:
+        return ()
+    row = material.row
+    return tuple(
+        _FILES_OF_OTHERS.column(session, {"hashes": hashes, "lead": row.lead_id, "message": row.message_row_id})
+    )
 
 
 def _with_history(session: Session, material: Material) -> Material:
