@@ -14,7 +14,7 @@ from mailcrm.mail import AuthResults, Envelope
 if TYPE_CHECKING:
     from mailcrm.proof.resolver import Resolver
 
-_THREADS = 32
+_THREADS = 50  # a batch
 
 
 @dataclass(frozen=True, slots=True)
