@@ -442,7 +442,7 @@ class World:
     def command(self) -> str:
         """A line as people write it: right, wrong, in bold, with what must stay inside."""
         secret, word = (
-            f"canary{self.number}",
+            f"canary{self.number} between us canary{self.number}",
             self.dice.choice(("tomorrow", "3.12.", "in 2 weeks", "soon", "next friday")),
         )
         rest = self.dice.choice(

@@ -534,7 +534,9 @@ def _for_customer(session: Session, material: Material) -> Material:
     row = material.row
     before = [_shown(one) for one in _ANSWERED.all(session, {"lead": row.lead_id})]
     answered = _answered(before, row)
-    notes = tuple(n.text or n.new_text for n in _NOTES.all(session, {"lead": row.lead_id}))
+    # A note by mail is its words and, apart from them, the whole with what was quoted: a short one is looked for as a whole.
+    read = _NOTES.all(session, {"lead": row.lead_id})
+    notes = tuple(dict.fromkeys(part for n in read for part in (n.text, n.new_text) if part))
     summaries = tuple(_SUMMARIES.column(session, {"lead": row.lead_id}))
     cards = _SHOWN_CARDS.column(session, {"lead": row.lead_id})
     lines = tuple(dict.fromkeys(line for params in cards for line in params.get("card_lines", ())))
