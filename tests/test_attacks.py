@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Callable
 from email.message import EmailMessage
 
 import pytest
@@ -27,6 +28,7 @@ from tests.journey_steps import (
     in_conversation,
     kinds,
     last_inbound,
+    notice_kinds,
     outcome,
     participants,
     plain,
@@ -122,7 +124,8 @@ def test_a_claimed_users_variant_of_a_known_mail_writes_nothing(house: House) ->
 # --- drawing answers away -----------------------------------------------------------------------------------------------
 
 
-def test_a_forged_from_with_the_known_subject_draws_no_answer_away(house: House) -> None:
+def test_a_forged_from_with_the_known_subject_draws_no_answer_away(make_house: Callable[..., House]) -> None:
+    house = make_house(routing={"late_reply_hold": False})
     notice = carol_writes(house)
     forged = mail(
         CAROL,
@@ -139,7 +142,8 @@ def test_a_forged_from_with_the_known_subject_draws_no_answer_away(house: House)
     assert sent_to_nobody_but(house, (*STAFF, CAROL_AT))
 
 
-def test_a_reply_to_in_the_customers_own_house_or_with_proof_is_honoured(house: House) -> None:
+def test_a_reply_to_in_the_customers_own_house_or_with_proof_is_honoured(make_house: Callable[..., House]) -> None:
+    house = make_house(routing={"late_reply_hold": False})
     notice, reply = in_conversation(house)
     made = answer(reply, CAROL, "Please answer to our buyer.", headers=(("Reply-To", "buyer@acme.example"),))
     house.receive(made, CAROL_AT, [reply_address(reply)])
@@ -445,7 +449,9 @@ def test_an_automatic_answer_to_a_notice_a_question_or_a_reply_moves_nothing(
         house.receive(proven(made) if from_ is ALICE else made.as_bytes(), "", [reply_address(to)])
         house.receive(made.as_bytes() + b"\r\n.", from_.rpartition("<")[2].rstrip(">"), [reply_address(to)])
 
-    assert len(house.sink.mails) == before
+    told = [one.rcpt_to for one in house.sink.mails[before:]]
+    assert sorted(told) == [(ALICE_AT,), (MONA_AT,)]  # that Alice is away, which her mail box said with proof
+    assert notice_kinds(house)[-2:] == ["absence", "absence"]
     assert len(house.leads()) == 1
 
 
