@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from email.message import EmailMessage
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -36,7 +37,8 @@ def _away(of: str, answered: CaughtMail, text: str) -> EmailMessage:
 
 
 def _today(house: House) -> date:
-    return house.clock().date()
+    """In the users' own zone, where a day begins two or three hours before it does in UTC."""
+    return house.clock().astimezone(ZoneInfo("Europe/Helsinki")).date()
 
 
 def _of(house: House, name: str) -> Any:
