@@ -4,9 +4,10 @@ import ast
 import html
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ from mailcrm.i18n import translator
 from mailcrm.mail import AuthorKind, Door, Intent, MailKind, NoticeKind, Reason, RouteKind
 from mailcrm.store import tables
 from mailcrm.web.sign_in import Attempts
-from mailcrm.web.typed import amount, day
+from mailcrm.web.typed import amount, day, moment
 from tests.website import MAIL, NOW, PASSWORD, Website, mail, running_website
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -737,6 +738,39 @@ def test_one_more_address_is_asked_by_mail_and_confirmed_by_its_link(site: Websi
     assert "not answered yet" not in page
     assert alice.post("/settings/addresses/removed", address="alice@home.example").status_code == 303
     assert alice.post("/settings/addresses/removed", address=own[0].address).status_code == 422  # the last one stays
+
+
+@pytest.mark.parametrize(("typed", "utc"), [("14:30", "12:30"), ("9", "07:00"), ("9.05", "07:05"), ("", None)])
+def test_a_time_of_day_is_read_in_the_readers_zone(typed: str, utc: str | None) -> None:
+    found = moment(date(2026, 11, 24), typed, ZoneInfo("Europe/Helsinki"))
+    assert (f"{found:%H:%M}" if found else None) == utc
+
+
+@on_both
+def test_my_calendar_feed_shows_my_open_activities_to_whoever_has_its_address(site: Website) -> None:
+    alice, lead_id = site.client(), site.ids["lead"]
+    plan = {"type": "call", "due_on": f"{NOW:%Y-%m-%d}", "summary": "Ring, at last", "user_id": str(site.ids["alice"])}
+    assert alice.post(f"/leads/{lead_id}/activities", **plan, due_time="23:30").status_code == 303
+    assert alice.post(f"/leads/{lead_id}/activities", **plan, due_time="25:30").status_code == 422
+    assert "23:30" in alice.get(f"/leads/{lead_id}")
+    shown = alice.post("/settings/calendar")
+    address = re.search(r'value="([^"]*/calendar/[^"]+)"', shown.text)
+    assert address is not None
+    path = "/calendar/" + address[1].partition("/calendar/")[2]
+
+    stranger = site.client("").http
+    answer = stranger.get(path)
+    assert answer.headers["content-type"].startswith("text/calendar")
+    said = answer.text.replace("\r\n ", "")
+    (mine,) = [event for event in said.split("BEGIN:VEVENT") if "Ring\\, at last" in event]
+    in_utc = datetime.combine(NOW, time(23, 30), ZoneInfo("Europe/Helsinki")).astimezone(UTC)
+    assert f"DTSTART:{in_utc:%Y%m%dT%H%M%SZ}" in mine
+    assert f"/leads/{lead_id}" in mine
+    assert stranger.get("/calendar/guessed.ics").status_code == 404
+
+    assert alice.post("/settings/calendar").status_code == 200
+    assert stranger.get(path).status_code == 404  # a new address ends the old one
+    assert alice.post("/settings/calendar", end="1").status_code == 303
 
 
 def test_my_settings_are_kept_and_speak_my_language(site: Website) -> None:

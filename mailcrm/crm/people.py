@@ -79,6 +79,14 @@ def set_password(session: Session, user_id: int, password_hash: str | None, by: 
     return Done(user_id)
 
 
+def set_calendar_key(session: Session, user_id: int, hash_: str | None, by: int | None, now: datetime) -> Done:
+    """Give the user's calendar feed a new address, by the hash of its key; None ends it. The one before works no more."""
+    _existing(session, user_id)
+    session.execute(update(user).where(user.c.id == user_id).values(calendar_key_hash=hash_))
+    record(session, "set_calendar_key", f"user {user_id}", by, now, {"ended": hash_ is None})
+    return Done(user_id)
+
+
 def add_address(session: Session, user_id: int, address: str, mail: Mail, by: int | None, now: datetime) -> Done:
     """Give a user one more address they write from, on the word of whoever runs this house (else see ``claims``)."""
     _existing(session, user_id)

@@ -94,6 +94,7 @@ user = Table(
     Column("absent_by", String(20), nullable=False, server_default=""),  # by_hand or auto_reply, "" when here
     _at("created_at", nullable=False),
     Column("receipts", String(10), nullable=False, server_default="all"),  # of commands by mail: all, errors
+    Column("calendar_key_hash", String(64), unique=True),  # of the address of their calendar feed
     CheckConstraint("role in ('salesperson', 'manager', 'admin', 'colleague')", name="role"),
 )
 

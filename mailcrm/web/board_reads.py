@@ -239,6 +239,7 @@ class ToDo:
     title: str
     partner: str
     owner: str
+    due_at: datetime | None
 
 
 def read_activities(session: Session, user_id: int | None, visible: ColumnElement[bool], page: int) -> list[ToDo]:
@@ -247,6 +248,7 @@ def read_activities(session: Session, user_id: int | None, visible: ColumnElemen
         select(
             activity.c.id, activity.c.type, activity.c.summary, activity.c.due_on, activity.c.lead_id, lead.c.title,
             func.coalesce(partner.c.name, ""), user.c.name,
+            activity.c.due_at,
         )
         .join_from(activity, lead, lead.c.id == activity.c.lead_id)
         .join(partner, partner.c.id == lead.c.partner_id, isouter=True)

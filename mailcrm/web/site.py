@@ -22,6 +22,7 @@ from mailcrm.web.guard import SecurityHeaders
 from mailcrm.web.pages import (
     activities,
     board,
+    calendar,
     chatter,
     files,
     inbound,
@@ -126,6 +127,8 @@ def _routes(site: Site) -> list[BaseRoute]:
         get("/outbox/{id:int}/html", files.outbox_html),
         get("/settings", settings.show),
         post("/settings", settings.save),
+        post("/settings/calendar", settings.set_calendar),
+        get("/calendar/{key:str}", calendar.feed, is_public=True),
         post("/settings/absence", settings.set_away),
         post("/settings/password", settings.set_password),
         post("/settings/addresses", settings.add_address),

@@ -1,8 +1,9 @@
 """What people type into forms, as values. A value that cannot be read is Refused with a sentence; nothing is guessed."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
 
 from mailcrm.crm.done import Refused
 
@@ -47,6 +48,21 @@ def day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise Refused("%(value)s is not a date.", value=text[:40]) from None
+
+
+def moment(on: date, text: str, zone: ZoneInfo) -> datetime | None:
+    """A time of day on a date (14:30, 14.30, 9), in UTC; None for nothing. One that the clock skips is an hour later."""
+    text = text.strip()
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))?", text)
+    try:
+        if match is None:
+            raise ValueError
+        at = time(int(match[1]), int(match[2] or 0))
+    except ValueError:
+        raise Refused("%(value)s is not a time of day.", value=text[:40]) from None
+    return datetime.combine(on, at, zone).astimezone(UTC)
 
 
 def names(text: str) -> list[str]:

@@ -36,7 +36,11 @@ def schedule(visit: Visit) -> Response:
         if due_on is None:
             raise Refused("Say by which day.")
         new = activities.NewActivity(
-            visit.text("type"), due_on, visit.text("summary"), user_id=typed.whole_number(visit.text("user_id"))
+            visit.text("type"),
+            due_on,
+            visit.text("summary"),
+            typed.moment(due_on, visit.text("due_time"), visit.zone),
+            typed.whole_number(visit.text("user_id")),
         )
         visit.perform_on_lead(
             lead_id,
@@ -66,10 +70,11 @@ def reschedule(visit: Visit) -> Response:
     due_on = typed.day(visit.text("due_on"))
     if due_on is None:
         raise Refused("Say by which day.")
+    due_at = typed.moment(due_on, visit.text("due_time"), visit.zone)
 
     def verb(session: Session, now: datetime) -> Done:
         _require(visit, session, activity_id)
-        return activities.reschedule(session, activity_id, due_on, None, by, now)
+        return activities.reschedule(session, activity_id, due_on, due_at, by, now)
 
     visit.perform(verb)
     return visit.to(visit.text("next") or "/activities", "saved")

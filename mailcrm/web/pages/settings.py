@@ -1,5 +1,6 @@
 """My settings: language, time zone, digest, working days, absence, addresses, password."""
 
+import secrets
 from datetime import date, datetime
 from functools import partial
 
@@ -8,6 +9,7 @@ from starlette.responses import Response
 from mailcrm.address import address_key
 from mailcrm.crm import people
 from mailcrm.crm.absence import come_back, go_away, last_day
+from mailcrm.crm.api_keys import key_hash
 from mailcrm.crm.claims import claim_address, claimed_by_token, confirm_address, open_claims, withdraw_claim
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.passwords import is_right, password_hash
@@ -25,7 +27,7 @@ def show(visit: Visit) -> Response:
     return _page(visit)
 
 
-def _page(visit: Visit, form: str = "", refused: Refused | None = None) -> Response:
+def _page(visit: Visit, form: str = "", refused: Refused | None = None, calendar_url: str = "") -> Response:
     with visit.desk.store.read() as session:
         mine = read_settings(session, visit.me.id)
         addresses = people.addresses_of(session, visit.me.id)
@@ -52,6 +54,7 @@ def _page(visit: Visit, form: str = "", refused: Refused | None = None) -> Respo
         away_until=away_until,
         addresses=addresses,
         claims=claims,
+        calendar_url=calendar_url,
     )
 
 
@@ -74,6 +77,19 @@ def save(visit: Visit) -> Response:
 
 def _days(visit: Visit) -> str:
     return "".join(day for day in DAYS if day in visit.form.getlist("working_days"))
+
+
+def set_calendar(visit: Visit) -> Response:
+    """A new address for the calendar feed, shown this once; or none any more."""
+    me = visit.me.id
+    key = "" if visit.text("end") else secrets.token_urlsafe(24)
+    hash_ = key_hash(key) if key else None
+    visit.perform(lambda session, now: people.set_calendar_key(session, me, hash_, me, now))
+    return (
+        _page(visit, calendar_url=f"{visit.desk.config.public_url}/calendar/{key}.ics")
+        if key
+        else visit.to("/settings", "saved")
+    )
 
 
 def set_away(visit: Visit) -> Response:
