@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mailcrm.address import domain_key
 from mailcrm.mail import ConfigError
+from mailcrm.workdays import OFFICE_HOURS, is_country_shape, is_hours
 
 
 def _zone(value: str) -> str:
@@ -49,6 +50,19 @@ def _domain(value: str) -> str:
 def _clock(value: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
         raise ValueError("is not a time of day such as 12:00")
+    return value
+
+
+def _country(value: str) -> str:
+    """Its shape only: which countries there are is a large package's knowledge, which ``check`` and ``serve`` ask."""
+    if value and not is_country_shape(value):
+        raise ValueError("is not a country such as FI, or a part of one such as DE-BY")
+    return value
+
+
+def _hours(value: str) -> str:
+    if not is_hours(value):
+        raise ValueError("are not hours such as 08:00-16:00")
     return value
 
 
@@ -179,7 +193,7 @@ class Routing(_Section):
     subject_days: Days = 30
     won_days: Days = 30
     wake_days: Days = 90
-    unanswered_hours: Count = 24
+    unanswered_hours: Count = 8
     late_reply_hold: bool = True
 
 
@@ -191,6 +205,8 @@ class Notify(_Section):
 
 class Digest(_Section):
     latest: Annotated[str, AfterValidator(_clock)] = "12:00"
+    holidays: Annotated[str, AfterValidator(_country)] = "FI"
+    working_hours: Annotated[str, AfterValidator(_hours)] = OFFICE_HOURS
 
 
 class Retention(_Section):

@@ -129,6 +129,7 @@ def test_check_lists_faults_of_every_kind_in_one_pass(run: Run, tmp_path: Path) 
     path.write_text(
         '[smtp]\nport = "x"\ntls_key = 5\n[relay]\nenvelope_sender = "fixed"\npassword_file = "nowhere"\n'
         '[mail]\ndomains = ["crm.firma.test"]\nnotify_address = "notify@firma.test"\n'
+        '[digest]\nholidays = "XX"\nworking_hours = "16-8"\n'
         '[[imap]]\nname = "a"\nhost = "h"\nuser = "u"\npassword_file = "nowhere"\n[[imap]]\nname = "a"\n'
         '[[imap]]\nname = "a"\nhost = "h"\nuser = "u"\npassword_file = "nowhere"\n'
     )
@@ -145,6 +146,8 @@ def test_check_lists_faults_of_every_kind_in_one_pass(run: Run, tmp_path: Path) 
         "imap.a.password_file: the file",
         "web.public_url: required",
         "mail.notify_address: ",
+        "digest.working_hours: are not hours",
+        "digest.holidays: the public holidays of XX are not known",
         "the database does not exist yet",
     ):
         assert [line for line in said if line.startswith(begin)], (begin, said)

@@ -182,7 +182,7 @@ def test_every_section_names_what_it_counts(house: House) -> None:
     add_activity(house, house.alice, 0, "meeting")
     add_activity(house, house.alice, 1)
     add_activity(house, house.bob, -1)
-    house.change(tables.lead, house.lead, waiting_on="us", waiting_since=MORNING - timedelta(hours=30))
+    house.change(tables.lead, house.lead, waiting_on="us", waiting_since=MORNING - timedelta(hours=80))
     house.add_lead(owner_id=None, title="New one")
     noted = house.add_message("note", "@Alice could you?", author_user_id=house.bob)
     house.add(tables.mention, message_id=noted, lead_id=house.lead, user_id=house.alice, created_at=MORNING)
@@ -199,7 +199,7 @@ def test_every_section_names_what_it_counts(house: House) -> None:
         "overdue": [(1, "Call: ask after the quote – Carol Smith", "3 days late · 20 Nov 2026 · Quote for 40 chairs")],
         "today": [(2, "Meeting – Carol Smith", "Quote for 40 chairs")],
         "mentions": [(3, "Bob Smith: @Alice could you?", "Carol Smith: Quote for 40 chairs")],
-        "waiting": [(4, "Carol Smith", "waiting for 30 hours · Quote for 40 chairs")],
+        "waiting": [(4, "Carol Smith", "waiting for 3 days · Quote for 40 chairs")],
         "held": [(5, "Mail 1", "Someone · 23 Nov 2026, 04:30")],
         "put_aside": [(6, "Mail 4", "Someone · 23 Nov 2026, 04:30")],
         "unassigned": [(7, "Carol Smith", "New one · 23 Nov 2026, 14:00")],
@@ -227,8 +227,15 @@ def test_a_managers_has_the_team_and_the_mail_without_a_lead(house: House) -> No
     ]
 
 
+@pytest.mark.parametrize(("since", "is_waiting"), [("2026-11-20T07:59", True), ("2026-11-20T08:01", False)])
+def test_how_long_a_customer_waits_is_counted_in_working_hours(house: House, since: str, is_waiting: bool) -> None:
+    house.change(tables.lead, house.lead, waiting_on="us", waiting_since=at(f"{since}+02:00"))  # now is Monday, 07:30
+    sections = [section.key for section in read_content(house, house.alice).sections]
+    assert sections == (["waiting"] if is_waiting else [])
+
+
 def test_a_mail_of_a_lead_without_partner_is_named_by_its_title(house: House) -> None:
-    house.change(tables.lead, house.lead, partner_id=None, waiting_on="us", waiting_since=MORNING - timedelta(hours=25))
+    house.change(tables.lead, house.lead, partner_id=None, waiting_on="us", waiting_since=MORNING - timedelta(hours=80))
     add_activity(house, house.alice, 0, "todo")
     titles = [item.title for section in read_content(house, house.alice).sections for item in section.items]
     assert titles == ["To do", "Quote for 40 chairs"]

@@ -14,6 +14,7 @@ from mailcrm.rules import is_public, rules_of
 from mailcrm.store.engine import Store
 from mailcrm.store.migrate import require_current
 from mailcrm.store.tables import user_address
+from mailcrm.workdays import is_country
 
 
 @click.command()
@@ -46,6 +47,8 @@ def configuration_faults(understood: Understood) -> list[str]:
         faults.append(
             f"mail.notify_address: {config.notify_address} is not at one of mail.domains; answers to it would be lost"
         )
+    if understood.knows("digest.holidays") and config.digest.holidays and not is_country(config.digest.holidays):
+        faults.append(f"digest.holidays: the public holidays of {config.digest.holidays} are not known")
     return faults
 
 

@@ -10,6 +10,7 @@ from mailcrm.cli.control import serve_control
 from mailcrm.cli.main import Context
 from mailcrm.mail import ConfigError, Temporary
 from mailcrm.process import quiet_noise
+from mailcrm.workdays import is_country
 
 
 @click.command()
@@ -36,6 +37,8 @@ def serve(context: Context, role: str) -> None:
     config = context.config()
     if "web" in roles and not config.web.public_url:
         raise ConfigError(["web.public_url: required, so that links in mails lead to the page"])
+    if "schedule" in roles and config.digest.holidays and not is_country(config.digest.holidays):
+        raise ConfigError([f"digest.holidays: the public holidays of {config.digest.holidays} are not known"])
     log_to_stderr()
     try:
         with app.sole_writer(config), app.standing(config) as base:

@@ -135,7 +135,7 @@ def _reader(session: Session, user_id: int) -> ReaderOf:
     if not rows:
         raise LookupError(f"there is no user {user_id}")
     row = rows[-1]  # the primary address comes last
-    return ReaderOf(row.id, row.name, row.address, row.role, row.locale, row.time_zone)
+    return ReaderOf(row.id, row.name, row.address, row.role, row.locale, row.time_zone, row.working_days)
 
 
 def _gathered(session: Session, user_id: int, dues: Sequence[Due], now: datetime, rules: Rules) -> _Ready:

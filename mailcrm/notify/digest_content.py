@@ -1,13 +1,14 @@
 """The values of a digest: whom it is for, its sections and items, the team's table. Pure."""
 
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from mailcrm.config import Config
 from mailcrm.i18n import Translator
 from mailcrm.store.engine import Session
+from mailcrm.workdays import OFFICE_HOURS, WorkingTime, moment_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +16,14 @@ class Rules:
     """The configuration's part. ``latest``: until when a late digest is sent."""
 
     latest: str = "12:00"
-    unanswered_hours: int = 24
+    unanswered_hours: int = 8  # working hours
+    holidays: str = "FI"
+    working_hours: str = OFFICE_HOURS
 
 
 def rules_of(config: Config) -> Rules:
-    return Rules(config.digest.latest, config.routing.unanswered_hours)
+    day = config.digest
+    return Rules(day.latest, config.routing.unanswered_hours, day.holidays, day.working_hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class ReaderOf:
     role: str
     locale: str
     time_zone: str
+    working_days: str
 
     @property
     def is_manager(self) -> bool:
@@ -110,3 +115,14 @@ class Asking:
     @property
     def today(self) -> date:
         return self.now.astimezone(ZoneInfo(self.reader.time_zone)).date()
+
+    @property
+    def working(self) -> WorkingTime:
+        """When the reader works."""
+        reader, rules = self.reader, self.rules
+        return WorkingTime(reader.time_zone, reader.working_days, rules.holidays, rules.working_hours)
+
+    @property
+    def unanswered_before(self) -> datetime:
+        """A customer waiting since then, or longer, waits too long."""
+        return moment_before(self.now, timedelta(hours=self.rules.unanswered_hours), self.working)

@@ -170,7 +170,6 @@ def _lead_name(row: _AnyRow) -> str:
 
 
 def _waiting(asking: Asking) -> list[Section]:
-    before = asking.now - timedelta(hours=asking.rules.unanswered_hours)
     rows = asking.session.execute(
         select(lead.c.id, lead.c.title, lead.c.waiting_since, partner.c.name.label("partner_name"), _TOTAL)
         .outerjoin(partner, partner.c.id == lead.c.partner_id)
@@ -178,7 +177,7 @@ def _waiting(asking: Asking) -> list[Section]:
             lead.c.owner_id == asking.reader.id,
             lead.c.outcome.is_(None),
             lead.c.waiting_on == "us",
-            lead.c.waiting_since <= before,
+            lead.c.waiting_since <= asking.unanswered_before,
         )
         .order_by(lead.c.waiting_since, lead.c.id)
         .limit(_MOST)

@@ -1,7 +1,6 @@
 """The team's table in a manager's digest: four statements, however large the team."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,8 +19,7 @@ def read_team(asking: Asking) -> tuple[TeamLine, ...]:
     if asking.reader.role != "admin":
         own = select(team_member.c.team_id).where(team_member.c.user_id == asking.reader.id)
         members = members.where(team_member.c.team_id.in_(own))
-    before = asking.now - timedelta(hours=asking.rules.unanswered_hours)
-    is_waiting = and_(lead.c.waiting_on == "us", lead.c.waiting_since <= before)
+    is_waiting = and_(lead.c.waiting_on == "us", lead.c.waiting_since <= asking.unanswered_before)
     rows = asking.session.execute(
         select(user.c.id, user.c.name, lead.c.currency, func.count(lead.c.id).label("open"),
                func.count(case((is_waiting, 1))).label("waiting"), func.sum(lead.c.expected_revenue).label("value"))
