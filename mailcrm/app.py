@@ -85,7 +85,8 @@ class Foundation:
         return Desk(self.config, self.store, self.blobs, self.keyring, self.spool, self.now, wake)
 
     def places(self) -> Places:
-        return Places(rules_of(self.config), self.keyring, self.config.mail.domains[0], self.blobs)
+        spam = configured_spam(self.config)
+        return Places(rules_of(self.config), self.keyring, self.config.mail.domains[0], self.blobs, spam)
 
 
 @contextmanager

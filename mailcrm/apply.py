@@ -138,7 +138,7 @@ def apply(session: Session, arrival: Arrival, now: datetime) -> tuple[Event, ...
     placed = _HANDLERS[arrival.route.kind](session, arrival, inbound_id, now)
     _note_outcome(session, arrival, inbound_id, placed, now)
     author = arrival.facts.author
-    if author.kind is AuthorKind.USER_PROVEN and author.user_id is not None:
+    if author.kind is AuthorKind.USER_PROVEN and author.user_id is not None and arrival.by is None:
         after_own_mail(session, author.user_id)
     if carried is None:
         return placed.events

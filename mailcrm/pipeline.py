@@ -15,8 +15,8 @@ import logging
 import traceback
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import insert, select, update
@@ -29,13 +29,14 @@ from mailcrm.apply import Arrival, apply, join_teams, move_to_lead
 from mailcrm.commands.reading import looks_commanding
 from mailcrm.commands.when import warm
 from mailcrm.decide import decide
+from mailcrm.ingest.classify import SpamValues
 from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
 from mailcrm.mail import AuthorKind, Door, Envelope, Event, Facts, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
 from mailcrm.notify import outbox
 from mailcrm.proof.verifier import ToCheck, Verifier
 from mailcrm.reader import Reader, Understood
-from mailcrm.release import Releasing, release
+from mailcrm.release import Releasing, Waiting, is_answering, read_ahead, release
 from mailcrm.rules import Rules, is_public
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store, has_ended, remembering, savepoint
@@ -64,6 +65,7 @@ class Places:
     keyring: Keyring
     domain: str  # of our Message-IDs
     blobs: Blobs
+    spam: SpamValues | None = None  # the header map, where the configuration adds to it
 
     @property
     def own_domains(self) -> tuple[str, ...]:
@@ -71,7 +73,7 @@ class Places:
 
     @property
     def releasing(self) -> Releasing:
-        return Releasing(self.rules, self.keyring, self.blobs)
+        return Releasing(self.rules, self.keyring, self.blobs, self.spam)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Entry:
     spool_id: str
     envelope: Envelope
     raw: "KeptRaw"
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)  # what it may release, read ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +105,20 @@ def process_one(
     arrival = Arrival(
         entry.spool_id, entry.envelope, mail, verdict, facts, route, raw_id, own_domains=places.own_domains
     )
-    events = _placed(session, arrival, places, now)
+    needs = replace(places.releasing, waiting=entry.waiting)
+    events = _placed(session, arrival, needs, now)
     if route.kind is RouteKind.DUPLICATE:
-        events = _decide_again(session, arrival, places, now)
+        events = _decide_again(session, arrival, places, needs, now)
     outbox.enqueue(session, events, now, places.domain)
     return route
 
 
-def _placed(session: Session, arrival: Arrival, places: Places, now: datetime) -> tuple[Event, ...]:
+def _placed(session: Session, arrival: Arrival, needs: Releasing, now: datetime) -> tuple[Event, ...]:
     """Its own rows; and where it answers a question, what it says about the mail that waits."""
     events = apply(session, arrival, now)
     if arrival.route.kind is not RouteKind.RELEASE:
         return events
-    return (*events, *release(session, arrival, places.releasing, now))
+    return (*events, *release(session, arrival, needs, now))
 
 
 def _keep_raw(session: Session, kept: KeptRaw, now: datetime) -> int:
@@ -141,7 +145,9 @@ _OPEN_QUESTIONS = frozenset(
 _ON_A_LEAD = frozenset({RouteKind.NEW_LEAD, RouteKind.APPEND})
 
 
-def _decide_again(session: Session, arrival: Arrival, places: Places, now: datetime) -> tuple[Event, ...]:
+def _decide_again(
+    session: Session, arrival: Arrival, places: Places, needs: Releasing, now: datetime
+) -> tuple[Event, ...]:
     """Another copy of a known mail: does it bring a token, another team's alias or the first proof of its author?
 
     What a person decided by hand stays. Proof and permission must have come with one copy: somebody else's copy of a
@@ -158,7 +164,7 @@ def _decide_again(session: Session, arrival: Arrival, places: Places, now: datet
     route = decide(arrival.mail, arrival.verdict, facts, places.rules, now)
     again = replace(arrival, facts=facts, route=route, inbound_id=past.inbound_id)
     if is_open and route.kind not in (RouteKind.HOLD, RouteKind.TRIAGE, RouteKind.QUIET):
-        return _placed(session, _with_first_raw(session, again), places, now)
+        return _placed(session, _with_first_raw(session, again), needs, now)
     if past.route in _ON_A_LEAD and _is_moved(route, facts) and route.lead_id is not None:
         return move_to_lead(session, past.inbound_id, route.lead_id, now)
     if past.route == RouteKind.NEW_LEAD and route.kind is RouteKind.NEW_LEAD:
@@ -305,6 +311,7 @@ class Worker:
             warm()  # the words for dates, outside the transaction
         try:
             self._store_blobs(read)
+            read = self._with_waiting(read)
         except OSError as e:  # the disk, no mail: nothing was begun
             self._put_back([r.spooled for r in read], e)
             return
@@ -365,6 +372,21 @@ class Worker:
         parts = [(a.sha256, a.content) for r in read for a in r.mail.files]
         raws = [(r.entry.raw.sha256, r.spooled.read()) for r in read if r.entry.raw.compressed is None]
         self.blobs.put_all([*parts, *raws])
+
+    def _with_waiting(self, read: Sequence[_Read]) -> list[_Read]:
+        """With the mails that an answer to a question of ours may release, so that none is read inside the transaction."""
+        asked = [r.spooled.id for r in read if is_answering(r.spooled.envelope.rcpt_to)]
+        if not asked:
+            return list(read)
+        try:
+            with self.store.read() as session:
+                return [self._and_waiting(session, r) if r.spooled.id in asked else r for r in read]
+        except SQLAlchemyError:  # the database is away: placing will say so
+            return list(read)
+
+    def _and_waiting(self, session: Session, item: _Read) -> _Read:
+        found = read_ahead(session, item.spooled.envelope.rcpt_to, self.places.releasing)
+        return replace(item, entry=replace(item.entry, waiting=found))
 
     # placing, inside one transaction
 

@@ -9,17 +9,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
+from mailcrm import triage
 from mailcrm.crm import absence
 from mailcrm.crm.activities import NewActivity, schedule
 from mailcrm.crm.done import Refused
 from mailcrm.crm.people import set_user_fields
 from mailcrm.store.tables import activity, message, user
-from tests.daemon_house import SALES, House, answer, mail, proven
+from tests.daemon_house import SALES, House, address_in, answer, mail, proven
 from tests.journey_steps import (
     ALICE,
     ALICE_AT,
     BOB_AT,
     CAROL,
+    CAROL_AT,
     MONA_AT,
     alice_answers,
     carol_writes,
@@ -93,6 +95,22 @@ def test_a_reply_that_names_no_day_means_three_days_and_the_next_own_mail_ends_i
     alice_answers(house, notice)
 
     assert (_of(house, "alice").absent_until, _of(house, "alice").absent_by) == (None, "")
+
+
+def test_a_manager_who_lets_an_older_mail_go_does_not_end_its_writers_absence(house: House) -> None:
+    notice = carol_writes(house)
+    unproven = answer(notice, ALICE, "A pump costs 500 euros.")
+    house.receive(unproven, ALICE_AT, [address_in(unproven["To"])])
+    held = house.inbounds()[-1]
+    _says_alice_is_away(house, notice, _today(house) + timedelta(days=6))
+    until = _of(house, "alice").absent_until
+
+    triage.send(house.base.desk(), held.id, house.people["mona"])
+    house.settle()
+
+    assert "A pump costs 500 euros." in plain(house.notice(CAROL_AT))
+    assert until is not None
+    assert _of(house, "alice").absent_until == until
 
 
 def test_while_one_is_away_new_leads_go_to_others_and_the_deputy_hears_as_well(house: House) -> None:

@@ -1,9 +1,16 @@
 """A mail in a salesperson's name without proof: held, asked about, and released by that person's own word with proof."""
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from mailcrm import release
 from mailcrm.address import read_token
+from mailcrm.ingest.understand import understand
 from mailcrm.mail import Intent
+from mailcrm.store.engine import Session
 from tests.daemon_house import House, address_in, answer
 from tests.journey_steps import (
     ALICE,
@@ -51,6 +58,30 @@ def test_its_writer_says_send_with_proof_and_it_leaves_once(house: House, word: 
     house.staff(answer(question, ALICE, "send", headers=[("X-Again", "1")]))
     assert len(house.to(CAROL_AT)) == 1
     assert kinds(house, house.leads()[0].id) == ["email_in", "email_out"]
+
+
+def test_what_waits_is_read_before_the_transaction_that_lets_it_go(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question, write, is_writing, read_while_writing = _held(house), house.base.store.write, threading.Event(), []
+
+    def watched(work: Callable[[Session], Any]) -> Any:
+        is_writing.set()
+        try:
+            return write(work)
+        finally:
+            is_writing.clear()
+
+    def understanding(*given: Any) -> Any:
+        read_while_writing.append(is_writing.is_set())
+        return understand(*given)
+
+    monkeypatch.setattr(house.base.store, "write", watched)
+    monkeypatch.setattr(release, "understand", understanding)
+    house.staff(answer(question, ALICE, "send"))
+
+    assert len(house.to(CAROL_AT)) == 1
+    assert read_while_writing == [False]
 
 
 def test_its_writer_says_drop(house: House) -> None:
