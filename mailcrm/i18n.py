@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from babel import dates, numbers
+from babel import Locale, dates, numbers
 from babel.messages import pofile
 
 LOCALES = ("en", "fi")
@@ -93,6 +93,13 @@ def format_money(value: Decimal, currency: str, locale: str) -> str:
     pattern = {"fi": "#,##0\u00a0¤", "en": "¤#,##0"}[known_locale(locale)] if whole else None
     written = numbers.format_currency(value, currency, pattern, locale=_babel(locale), currency_digits=not whole)
     return written.replace(_NARROW_NO_BREAK_SPACE, "\u00a0")
+
+
+def country_name(code: str, locale: str) -> str:
+    """The name of a country, FI, or of a part of one with the part as it is, "Germany (DE-BY)"; an unknown one is its code."""
+    country, _, part = code.partition("-")
+    name = Locale.parse(_babel(locale)).territories.get(country, country)
+    return f"{name} ({code})" if part else name
 
 
 def format_size(count: int, locale: str) -> str:

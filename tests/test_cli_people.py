@@ -39,6 +39,8 @@ def test_a_house_is_furnished_by_commands(config: Path, capsys: pytest.CaptureFi
     say("user", "add", "bob@firma.test", "--name", "Bob Berg", "--role", "manager", "--locale", "en")
     assert "would come back here" in say("user", "add", "eve@crm.firma.test", "--name", "Eve", status=1)
     assert "gets receipts: errors" in say("user", "receipts", "alice@firma.test", "errors")
+    weekly = ("weekly", "--day", "4", "--at", "08:15", "--working-days", "1234", "--holidays", "SE")
+    assert "gets the digest: weekly" in say("user", "digest", "alice@firma.test", *weekly)
     say("team", "add", "North", "--member", "alice@firma.test")
     say("team", "add-member", "north", "bob@firma.test", "--no-leads")
     say("alias", "add", "sales@crm.firma.test", "--team", "North", "--source", "web", "--tag", "a", "--tag", "b")
@@ -59,6 +61,11 @@ def test_a_house_is_furnished_by_commands(config: Path, capsys: pytest.CaptureFi
             assert session.execute(select(alias.c.tags)).scalar_one() == ["a", "b"]
             receipts = session.execute(select(user.c.receipts).order_by(user.c.id)).scalars()
             assert list(receipts) == ["errors", "all"]
+            columns = (user.c.digest, user.c.digest_day, user.c.digest_at, user.c.working_days, user.c.holidays)
+            assert [tuple(row) for row in session.execute(select(*columns).order_by(user.c.id))] == [
+                ("weekly", "4", "08:15", "1234", "SE"),
+                ("daily", "1", "07:30", "12345", None),
+            ]
             assert len(session.execute(select(team_member)).all()) == 2
     finally:
         store.close()

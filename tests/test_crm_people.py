@@ -101,6 +101,9 @@ def test_an_address_belongs_to_one_user_partner_or_alias_only(house: House, addr
         {"working_days": "54321"},
         {"digest_at": "7:30"},
         {"receipts": "none"},
+        {"digest": "hourly"},
+        {"digest_day": "8"},
+        {"holidays": "XX"},
     ],
 )
 def test_settings_that_do_not_fit_are_refused(house: House, wrong: dict[str, str]) -> None:

@@ -1,6 +1,8 @@
 """The digest comes once per working day, at the right minute on the day the clocks change, and says what matters."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, update
 
+from mailcrm.crm import people
 from mailcrm.notify.digest import build, preview, send_due
 from mailcrm.notify.digest_content import Rules
 from mailcrm.notify.letterhead import letterhead
@@ -77,9 +80,10 @@ def test_friday_is_followed_by_monday_across_the_change(start: str, end: str, se
     assert [minute for _, minute in minutes_sent("07:30", "12345", start, end)] == sent
 
 
-def found(now: str, *, done: tuple[str, ...] = (), since: datetime = LONG_AGO, **more: str) -> list[tuple[str, bool]]:
+def found(now: str, *, done: tuple[str, ...] = (), since: datetime = LONG_AGO, **more: Any) -> list[tuple[str, bool]]:
     values = {"time_zone": "Europe/Helsinki", "working_days": "12345", "digest_at": "07:30", **more}
-    user = Schedule(1, since=since, done=frozenset(date.fromisoformat(day) for day in done), **values)
+    days = frozenset(date.fromisoformat(day) for day in done)
+    user = Schedule(1, since=since, done=days, sent=days, **values)
     return [(one.local_date.isoformat(), one.is_missed) for one in due([user], at(now))]
 
 
@@ -113,6 +117,78 @@ def test_each_user_lives_in_their_own_zone() -> None:
         Due(0, date(2026, 11, 24), is_missed=False),
         Due(1, date(2026, 11, 23), is_missed=True),
     )
+
+
+# --- on which days
+
+
+def days_sent(start: str, days: int, **more: Any) -> list[str]:
+    """The local dates, looked at each quarter of an hour."""
+    values = {"time_zone": "Europe/Helsinki", "working_days": "12345", "digest_at": "07:30", "since": at(start), **more}
+    now, done = at(start), set[date]()
+    for _ in range(days * 96):
+        for one in due([Schedule(1, done=frozenset(done), sent=frozenset(done), **values)], now):
+            assert not one.is_missed
+            assert not one.is_away
+            done.add(one.local_date)
+        now += timedelta(minutes=15)
+    return sorted(day.isoformat()[5:] for day in done)
+
+
+def test_none_comes_on_a_public_holiday() -> None:
+    christmas = "2026-12-21T00:00+02:00"
+    assert days_sent(christmas, 14, holidays="FI") == ["12-21", "12-22", "12-23"] + [
+        f"12-{day}" for day in (28, 29, 30, 31)
+    ]
+    assert "12-24" in days_sent(christmas, 7, holidays="DE")
+    assert len(days_sent(christmas, 14, holidays="")) == 10
+
+
+def test_a_weekly_one_comes_once_a_week_on_its_day() -> None:
+    assert days_sent("2026-11-21T00:00+02:00", 28, how_often="weekly") == ["11-23", "11-30", "12-07", "12-14"]
+    assert days_sent("2026-11-21T00:00+02:00", 21, how_often="weekly", weekday="4") == ["11-26", "12-03", "12-10"]
+    assert days_sent("2026-11-21T00:00+02:00", 14, how_often="off") == []
+
+
+def test_a_weekly_one_comes_once_in_the_weeks_of_the_clock_changes() -> None:
+    nightly: dict[str, Any] = {"how_often": "weekly", "weekday": "7", "working_days": "1234567", "digest_at": "03:30"}
+    assert days_sent("2026-03-21T00:00+02:00", 21, **nightly) == ["03-22", "03-29", "04-05"]
+    assert days_sent("2026-10-17T00:00+03:00", 21, **nightly) == ["10-18", "10-25", "11-01"]
+
+
+def test_a_weekly_one_comes_a_day_later_where_its_day_is_a_holiday_or_no_working_day() -> None:
+    easter = "2026-03-28T00:00+02:00"
+    assert days_sent(easter, 15, how_often="weekly", holidays="FI") == ["03-30", "04-07"]
+    assert days_sent(easter, 15, how_often="weekly", weekday="6", holidays="FI") == ["03-30", "04-07"]
+
+
+def test_a_weekly_one_missed_on_its_day_comes_on_the_next_and_is_missed_once() -> None:
+    done = ("2026-11-16",)
+    on_wednesday = found("2026-11-25T08:00+02:00", done=done, how_often="weekly")
+    assert on_wednesday == [("2026-11-23", True), ("2026-11-25", False)]
+    assert found("2026-11-25T13:00+02:00", done=done, how_often="weekly") == [("2026-11-23", True)]
+
+
+def test_who_changes_to_weekly_in_the_middle_of_a_week_waits_for_its_day() -> None:
+    since = at("2026-11-24T09:00+02:00")
+    assert found("2026-11-25T08:00+02:00", how_often="weekly", since=since) == []
+    assert found("2026-11-30T08:00+02:00", how_often="weekly", since=since) == [("2026-11-30", False)]
+
+
+def test_none_is_due_during_an_absence_and_its_days_are_not_missed() -> None:
+    away = Schedule(
+        1,
+        "Europe/Helsinki",
+        "12345",
+        "07:30",
+        LONG_AGO,
+        frozenset({date(2026, 11, 20)}),
+        away_until=at("2026-11-25T00:00+02:00"),
+    )
+    assert due([away], at("2026-11-23T08:00+02:00")) == ()  # they may come back before noon
+    assert due([away], at("2026-11-23T13:00+02:00")) == (Due(1, date(2026, 11, 23), is_missed=False, is_away=True),)
+    back = replace(away, done=frozenset({date(2026, 11, 23), date(2026, 11, 24)}))
+    assert due([back], at("2026-11-25T07:30+02:00")) == (Due(1, date(2026, 11, 25), is_missed=False),)
 
 
 # --- with rows
@@ -161,6 +237,16 @@ def test_row_and_mail_are_written_once_and_an_empty_one_has_no_mail(house: House
     assert {row.user_id for row in house.rows(tables.outbox)} == {house.alice, house.maija}
 
 
+def test_two_schedulers_at_once_write_one_mail_each(house: House) -> None:
+    for number in range(30):
+        add_activity(house, house.add_user(f"User {number}", f"u{number}@firma.test"), 0)
+    house.store.write(lambda session: session.execute(update(tables.user).values(created_at=LONG_AGO)))
+    with ThreadPoolExecutor(2) as threads:
+        sent = list(threads.map(lambda _: send(house), range(2)))
+    people_told = [row.user_id for row in house.rows(tables.outbox)]
+    assert sum(sent) == len(people_told) == len(set(people_told)) == 31
+
+
 def test_a_missed_one_is_said_in_the_next(house: House) -> None:
     add_activity(house, house.alice, -9)
     send(house)
@@ -175,6 +261,64 @@ def test_a_missed_one_is_said_in_the_next(house: House) -> None:
     ]  # fmt: skip
     said = [row.params["digest"]["missed"] for row in house.rows(tables.outbox) if row.user_id == house.alice]
     assert said == ["", "The digest of 24 Nov 2026 was not sent.", ""]
+
+
+def test_the_first_digest_after_an_absence_says_so(house: House) -> None:
+    add_activity(house, house.alice, -9)
+    send(house)
+    house.change(tables.user, house.alice, absent_until=at("2026-11-27T00:00+02:00"), absent_by="by_hand")
+    for day in (24, 25, 26):
+        house.now = at(f"2026-11-{day}T07:30+02:00")
+        send(house)
+        house.now = at(f"2026-11-{day}T12:01+02:00")
+        send(house)
+    assert [state for _, state in digests(house, house.alice)] == ["sent", "away", "away", "away"]
+    house.now = at("2026-11-27T07:30+02:00")
+    send(house)
+    said = [row.params["digest"]["missed"] for row in house.rows(tables.outbox) if row.user_id == house.alice]
+    assert said == ["", "You were away (24 Nov 2026 – 26 Nov 2026): this digest covers that time too."]
+
+
+def test_who_comes_back_in_the_morning_has_the_digest_of_the_day(house: House) -> None:
+    add_activity(house, house.alice, 0)
+    house.change(tables.user, house.alice, absent_until=at("2026-11-24T00:00+02:00"), absent_by="auto_reply")
+    send(house)
+    assert digests(house, house.alice) == []
+    house.change(tables.user, house.alice, absent_until=None, absent_by="")
+    house.now = at("2026-11-23T08:10+02:00")
+    send(house)
+    assert digests(house, house.alice) == [("2026-11-23", "sent")]
+
+
+def test_who_turns_it_off_and_on_again_has_missed_nothing(house: House) -> None:
+    def set_to(how_often: str) -> None:
+        me = house.alice
+        house.store.write(lambda session: people.set_digest(session, me, how_often, me, house.now))
+
+    add_activity(house, house.alice, -9)
+    send(house)
+    set_to("off")
+    house.now = at("2026-11-25T07:30+02:00")
+    send(house)
+    house.now = at("2026-11-25T09:00+02:00")
+    set_to("daily")
+    send(house)
+    house.now = at("2026-11-26T07:30+02:00")
+    send(house)
+    assert digests(house, house.alice) == [("2026-11-23", "sent"), ("2026-11-26", "sent")]
+    assert [r.params["digest"]["missed"] for r in house.rows(tables.outbox) if r.user_id == house.alice] == ["", ""]
+
+
+def test_a_users_own_holidays_go_before_the_houses(house: House) -> None:
+    add_activity(house, house.alice, -9)
+    add_activity(house, house.bob, -9)
+    house.change(tables.user, house.bob, holidays="SE")
+    house.now = at("2026-06-05T07:30+03:00")
+    send(house)
+    house.now = at("2026-12-24T07:30+02:00")  # a holiday in Finland, and none in Sweden
+    send(house)
+    assert [day for day, _ in digests(house, house.alice)][-1] == "2026-06-05"
+    assert [day for day, state in digests(house, house.bob) if state == "sent"][-1] == "2026-12-24"
 
 
 def test_every_section_names_what_it_counts(house: House) -> None:

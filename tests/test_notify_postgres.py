@@ -1,10 +1,11 @@
 """The same outbox and digest on PostgreSQL, where several processes claim at a time."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from mailcrm.mail import Event
 from mailcrm.notify.digest import send_due
@@ -45,3 +46,37 @@ def test_a_digest_is_written_once(house: House, smtp_sink: SmtpSink) -> None:
     assert [send_due(house.store, house.now, house.config) for _ in range(2)] == [2, 0]
     house.deliver()
     assert len(smtp_sink.mails) == 2
+
+
+def test_nodes_that_write_digests_at_one_time_write_one_each(house: House, postgres_url: str) -> None:
+    users = [house.add_user(f"User {number}", f"u{number}@firma.test") for number in range(45)]
+    house.store.write(lambda session: session.execute(update(tables.user).values(created_at=NOW.replace(year=2020))))
+    for user in users:
+        call = {"type": "call", "due_on": NOW.date(), "created_at": NOW}
+        house.add(tables.activity, lead_id=house.lead, user_id=user, **call)
+    other = Store(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            now = NOW.replace(hour=6)
+            nodes = [house.store, other, house.store, other]
+            sent = list(threads.map(lambda node: send_due(node, now, house.config), nodes))
+    finally:
+        other.close()
+    told = [row.user_id for row in house.rows(tables.outbox)]
+    assert sum(sent) == len(told) == len(set(told)) == 46  # and the manager
+
+
+def test_a_node_that_dies_while_writing_leaves_the_digest_to_the_other(house: House) -> None:
+    """The other waits at the key that the first is writing; when that is rolled back it writes itself."""
+    house.store.write(lambda session: session.execute(update(tables.user).values(created_at=NOW.replace(year=2020))))
+    house.add(tables.activity, lead_id=house.lead, user_id=house.alice, type="call", due_on=NOW.date(), created_at=NOW)
+    now = NOW.replace(hour=6)
+    row = {"user_id": house.alice, "local_date": now.date(), "state": "sent", "snapshot": {}, "created_at": now}
+    with ThreadPoolExecutor(1) as threads:
+        with house.store.writer.connect() as dying:
+            dying.execute(insert(tables.digest).values(row))
+            waiting = threads.submit(send_due, house.store, now, house.config)
+            assert not wait([waiting], timeout=0.5).done
+            dying.rollback()
+        assert waiting.result(timeout=20) == 2
+    assert len(house.rows(tables.outbox)) == 2

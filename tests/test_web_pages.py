@@ -776,8 +776,14 @@ def test_my_calendar_feed_shows_my_open_activities_to_whoever_has_its_address(si
 def test_my_settings_are_kept_and_speak_my_language(site: Website) -> None:
     alice = site.client()
     good = {"name": "Alice A", "locale": "fi", "time_zone": "Asia/Tokyo", "digest_at": "08:15", "receipts": "errors"}
-    assert alice.post("/settings", **good, working_days=["1", "7"]).status_code == 303
+    digest = {"digest": "weekly", "digest_day": "4", "holidays": "SE"}
+    assert alice.post("/settings", **good, **digest, working_days=["1", "7"]).status_code == 303
     page = alice.get("/settings")
+    for chosen in ("weekly", "4", "SE"):
+        assert re.search(rf'value="{chosen}"\s+selected>', page), chosen
+    assert "Ruotsi" in page
+    assert alice.post("/settings", **good, **{**digest, "holidays": "house"}).status_code == 303
+    assert re.search(r'value="house"\s+selected>kuten talossa \(FI\)', alice.get("/settings"))
     assert "Omat asetukset" in page
     assert 'value="08:15"' in page
     assert re.search(r'value="errors"\s+selected', page)

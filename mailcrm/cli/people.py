@@ -131,6 +131,39 @@ def user_receipts(ctx: click.Context, address: str, which: str) -> None:
     click.echo(f"{address} gets receipts: {which}.")
 
 
+@user.command("digest")
+@click.argument("address")
+@click.argument("how_often", type=click.Choice(people.DIGESTS))
+@click.option("--day", type=click.IntRange(1, 7), help="Of a weekly digest: Monday is 1.")
+@click.option("--at", help="Local time, as 07:30.")
+@click.option("--working-days", help="On which it comes: 12345 is Monday to Friday.")
+@click.option("--holidays", help="A country whose public holidays they have, as SE; none; or house: as the house.")
+@click.pass_context
+@writes
+def user_digest(
+    ctx: click.Context,
+    /,
+    address: str,
+    how_often: str,
+    day: int | None,
+    at: str | None,
+    working_days: str | None,
+    holidays: str | None,
+) -> None:
+    """How often and when a user gets the digest. One that comes on a holiday or during an absence waits for the next day."""
+    given = {
+        "digest": how_often,
+        "digest_day": str(day) if day else None,
+        "digest_at": at,
+        "working_days": working_days,
+    }
+    changes: dict[str, str | None] = {name: value for name, value in given.items() if value is not None}
+    if holidays is not None:
+        changes["holidays"] = {"none": "", "house": None}.get(holidays, holidays)
+    _on_user(ctx, address, people.set_user_fields, changes)
+    click.echo(f"{address} gets the digest: {how_often}.")
+
+
 @user.command("deactivate")
 @click.argument("address")
 @click.option("--handover", "to_address", help="Give their partners, open leads, activities and follows to this user.")

@@ -20,8 +20,10 @@ from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import address_claim, api_key, outbox, outbox_recipient, user, user_address, web_session
+from mailcrm.workdays import is_country
 
 ROLES = ("salesperson", "manager", "admin", "colleague")
+DIGESTS = ("daily", "weekly", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class NewUser:
     working_days: str = "12345"
     digest_at: str = "07:30"
     receipts: str = "all"
+    digest: str = "daily"
+    digest_day: str = "1"
+    holidays: str | None = None
     password_hash: str | None = None
 
 
@@ -53,11 +58,16 @@ def add_user(session: Session, new: NewUser, mail: Mail, by: int | None, now: da
 
 _SETTINGS = {
     "name", "role", "locale", "time_zone", "working_days", "digest_at", "receipts", "deputy_id", "absent_until",
+    "digest", "digest_day", "holidays",
 }  # fmt: skip
+_WHICH_DAYS = {"digest", "digest_day", "working_days", "holidays"}
 
 
 def set_user_fields(session: Session, user_id: int, changes: Mapping[str, Any], by: int | None, now: datetime) -> Done:
-    """Change a user's settings: name, role, locale, time zone, working days, time of the digest, absence and deputy."""
+    """Change a user's settings: name, role, locale, time zone, working days, holidays, digest, absence and deputy.
+
+    Where other days have a digest from now on, none is due for a time before: nothing of the past is missed by it.
+    """
     if unknown := set(changes) - _SETTINGS:
         raise Refused("%(names)s cannot be changed here.", names=", ".join(sorted(unknown)))
     _existing(session, user_id)
@@ -65,9 +75,26 @@ def set_user_fields(session: Session, user_id: int, changes: Mapping[str, Any], 
     if changes.get("deputy_id") == user_id:
         raise Refused("Nobody is their own deputy.")
     if changes:
-        session.execute(update(user).where(user.c.id == user_id).values(dict(changes)))
+        values = dict(changes) | ({"digest_since": now} if _has_other_days(session, user_id, changes) else {})
+        session.execute(update(user).where(user.c.id == user_id).values(values))
         record(session, "set_user_fields", f"user {user_id}", by, now, {"names": sorted(changes)})
     return Done(user_id)
+
+
+def _has_other_days(session: Session, user_id: int, changes: Mapping[str, Any]) -> bool:
+    named = sorted(_WHICH_DAYS & set(changes))
+    if not named:
+        return False
+    row = session.execute(select(*(user.c[name] for name in named)).where(user.c.id == user_id)).mappings().one()
+    return any(row[name] != changes[name] for name in named)
+
+
+def set_digest(
+    session: Session, user_id: int, how_often: str, by: int | None, now: datetime, weekday: str = ""
+) -> Done:
+    """How often the digest comes: daily, weekly or off; ``weekday`` of a weekly one, "" leaves it as it is."""
+    changes = {"digest": how_often} | ({"digest_day": weekday} if weekday else {})
+    return set_user_fields(session, user_id, changes, by, now)
 
 
 def set_password(session: Session, user_id: int, password_hash: str | None, by: int | None, now: datetime) -> Done:
@@ -191,12 +218,22 @@ def _check_settings(values: Mapping[str, Any]) -> None:
         raise Refused("A locale is fi or en.")
     if "working_days" in values and not re.fullmatch(r"1?2?3?4?5?6?7?", values["working_days"]):
         raise Refused("Working days are written as 12345: Monday is 1.")
-    if "digest_at" in values and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", values["digest_at"]):
-        raise Refused("The time of the digest is written as 07:30.")
     if "receipts" in values and values["receipts"] not in ("all", "errors"):
         raise Refused("Receipts of commands are all or errors.")
     if "time_zone" in values:
         _check_zone(values["time_zone"])
+    _check_digest(values)
+
+
+def _check_digest(values: Mapping[str, Any]) -> None:
+    if "digest_at" in values and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", values["digest_at"]):
+        raise Refused("The time of the digest is written as 07:30.")
+    if "digest" in values and values["digest"] not in DIGESTS:
+        raise Refused("A digest is daily, weekly or off.")
+    if "digest_day" in values and not re.fullmatch(r"[1-7]", values["digest_day"]):
+        raise Refused("The day of a weekly digest is 1 to 7: Monday is 1.")
+    if values.get("holidays") and not is_country(values["holidays"]):
+        raise Refused("The public holidays of %(country)s are not known.", country=values["holidays"])
 
 
 def _check_zone(name: str) -> None:

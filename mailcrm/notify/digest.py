@@ -1,8 +1,9 @@
-"""The morning digest: one row per user and local date, written together with its mail; nothing to say, no mail.
+"""The digest: one row per user and local date, written together with its mail; nothing to say, no mail.
 
 ``send_due`` reads who is due, gathers each one's content in a read-only session and writes row and mail in one transaction; the
-unique key on (user, local date) makes it once, whoever runs it and however often. ``build`` takes a constant number of statements
-per user. Times are in ``timetable``, what a section shows in ``digest_sections``.
+unique key on (user, local date) makes it once, whoever runs it and however often: who finds the row there, or has to wait for
+another node that is writing it, writes no mail. ``build`` takes a constant number of statements per user. Times are in
+``timetable``, what a section shows in ``digest_sections``.
 """
 
 import secrets
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, insert, select, update
 
 from mailcrm.address import address_key
 from mailcrm.config import Config
@@ -27,12 +28,14 @@ from mailcrm.notify.render import Templates
 from mailcrm.notify.timetable import LOOK_BACK_DAYS, Due, Schedule, due
 from mailcrm.store.engine import Session, Store
 from mailcrm.store.tables import digest, outbox, outbox_recipient, user, user_address
-from mailcrm.store.upsert import insert_ignore
+from mailcrm.store.upsert import insert_first, insert_ignore
 
+_AnyRow = Row[*tuple[Any, ...]]
 _GROUP = 20  # digests written in one transaction
-_SCHEDULES = select(user.c.id, user.c.time_zone, user.c.working_days, user.c.digest_at, user.c.created_at).where(
-    user.c.is_active
-)
+_MOST_UNSENT = 300  # days looked back for why there was none
+_HAVE_COME = ("sent", "empty")
+_NOTHING: dict[str, Any] = {"items": [], "counts": {}}
+_SCHEDULES = select(user).where(user.c.is_active, user.c.digest != "off").order_by(user.c.id)
 _READERS = (
     select(user, user_address.c.address)
     .join(user_address, user_address.c.user_id == user.c.id)
@@ -47,6 +50,7 @@ class _Ready:
     name: str
     local_date: date | None  # None: only missed ones
     missed: tuple[date, ...]
+    away: tuple[date, ...]
     content: Content | None
 
 
@@ -54,7 +58,7 @@ def send_due(store: Store, now: datetime, config: Config) -> int:
     """Write what is due now; how many digests will leave."""
     rules, domain = rules_of(config), config.mail.domains[0]
     with store.read() as session:
-        dues = due(read_schedules(session, now), now, rules.latest)
+        dues = due(read_schedules(session, now, rules.holidays), now, rules.latest)
     by_user: dict[int, list[Due]] = {}
     for one in dues:
         by_user.setdefault(one.user_id, []).append(one)
@@ -78,18 +82,37 @@ def send_one(store: Store, user_id: int, day: date, now: datetime, config: Confi
     return "sent" if sent else "empty"
 
 
-def read_schedules(session: Session, now: datetime) -> tuple[Schedule, ...]:
-    """When each active user gets a digest, and which local dates of the last days have their row."""
+def read_schedules(session: Session, now: datetime, holidays: str) -> tuple[Schedule, ...]:
+    """When each active user gets a digest, and which local dates of the last days have their row; ``holidays``: the house's."""
     since = (now - timedelta(days=LOOK_BACK_DAYS + 2)).date()
+    rows = session.execute(
+        select(digest.c.user_id, digest.c.local_date, digest.c.state).where(digest.c.local_date >= since)
+    ).all()
     done: dict[int, set[date]] = {}
-    for user_id, day in session.execute(
-        select(digest.c.user_id, digest.c.local_date).where(digest.c.local_date >= since)
-    ):
-        done.setdefault(user_id, set()).add(day)
-    rows = session.execute(_SCHEDULES).all()
+    sent: dict[int, set[date]] = {}
+    for row in rows:
+        done.setdefault(row.user_id, set()).add(row.local_date)
+        if row.state in _HAVE_COME:
+            sent.setdefault(row.user_id, set()).add(row.local_date)
     return tuple(
-        Schedule(r.id, r.time_zone, r.working_days, r.digest_at, r.created_at, frozenset(done.get(r.id, ())))
-        for r in rows
+        _schedule(one, holidays, frozenset(done.get(one.id, ())), frozenset(sent.get(one.id, ())))
+        for one in session.execute(_SCHEDULES)
+    )
+
+
+def _schedule(row: _AnyRow, holidays: str, done: frozenset[date], sent: frozenset[date]) -> Schedule:
+    return Schedule(
+        user_id=row.id,
+        time_zone=row.time_zone,
+        working_days=row.working_days,
+        digest_at=row.digest_at,
+        since=max(row.created_at, row.digest_since or row.created_at),
+        done=done,
+        how_often=row.digest,
+        weekday=row.digest_day,
+        holidays=holidays if row.holidays is None else row.holidays,
+        sent=sent,
+        away_until=row.absent_until,
     )
 
 
@@ -135,63 +158,80 @@ def _reader(session: Session, user_id: int) -> ReaderOf:
     if not rows:
         raise LookupError(f"there is no user {user_id}")
     row = rows[-1]  # the primary address comes last
-    return ReaderOf(row.id, row.name, row.address, row.role, row.locale, row.time_zone, row.working_days)
+    return ReaderOf(
+        row.id, row.name, row.address, row.role, row.locale, row.time_zone, row.working_days, row.holidays, row.digest
+    )
 
 
 def _gathered(session: Session, user_id: int, dues: Sequence[Due], now: datetime, rules: Rules) -> _Ready:
     reader = _reader(session, user_id)
     missed = tuple(one.local_date for one in dues if one.is_missed)
-    to_send = next((one.local_date for one in dues if not one.is_missed), None)
-    content = read_content(session, reader, now, rules) if to_send else None
-    if content is not None and to_send is not None:
-        unsent = _missed_before(session, user_id, to_send) | set(missed)
-        content = content.with_missed(_missed_line(unsent, reader.locale))
-    return _Ready(user_id, reader.address, reader.name, to_send, missed, content)
+    away = tuple(one.local_date for one in dues if one.is_away)
+    to_send = next((one.local_date for one in reversed(dues) if not one.is_missed and not one.is_away), None)
+    content = None
+    if to_send is not None:
+        before = _unsent_before(session, user_id, to_send)
+        content = read_content(session, reader, now, rules).with_missed(
+            _said_of({*before["missed"], *missed}, {*before["away"], *away}, reader.locale)
+        )
+    return _Ready(user_id, reader.address, reader.name, to_send, missed, away, content)
 
 
-def _missed_before(session: Session, user_id: int, day: date) -> set[date]:
-    """The missed dates since the last digest that was sent or had nothing to say."""
+def _unsent_before(session: Session, user_id: int, day: date) -> dict[str, set[date]]:
+    """The dates that were missed, or nobody was there to read, since the last digest that was sent or had nothing to say."""
     rows = session.execute(
         select(digest.c.local_date, digest.c.state)
         .where(digest.c.user_id == user_id, digest.c.local_date < day)
         .order_by(digest.c.local_date.desc())
-        .limit(LOOK_BACK_DAYS)
+        .limit(_MOST_UNSENT)
     ).all()
-    missed: set[date] = set()
+    found: dict[str, set[date]] = {"missed": set(), "away": set()}
     for row in rows:
-        if row.state != "missed":
+        if row.state in _HAVE_COME:
             break
-        missed.add(row.local_date)
-    return missed
+        found[row.state].add(row.local_date)
+    return found
+
+
+def _said_of(missed: set[date], away: set[date], locale: str) -> str:
+    """Why there was none before, in a sentence each."""
+    return " ".join(line for line in (_missed_line(missed, locale), _away_line(away, locale)) if line)
+
+
+def _away_line(days: set[date], locale: str) -> str:
+    if not days:
+        return ""
+    words = translator(locale)
+    first, last = format_date(min(days), locale), format_date(max(days), locale)
+    span = first if first == last else f"{first} – {last}"
+    return words.gettext("You were away (%(days)s): this digest covers that time too.") % {"days": span}
 
 
 def _missed_line(days: set[date], locale: str) -> str:
     if not days:
         return ""
     words = translator(locale)
-    named = ", ".join(format_date(day, locale) for day in sorted(days))
+    named = ", ".join(format_date(day, locale) for day in sorted(days)[-LOOK_BACK_DAYS:])
     said = words.ngettext("The digest of %(days)s was not sent.", "The digests of %(days)s were not sent.", len(days))
     return said % {"days": named}
 
 
 def _write(session: Session, ready: _Ready, now: datetime, domain: str) -> int:
     """Row and mail, or the row alone; 1 if a mail will leave. A row that is there already keeps its mail."""
-    nothing: dict[str, Any] = {"items": [], "counts": {}}
     row = {"user_id": ready.user_id, "created_at": now}
-    insert_ignore(
-        session, digest, [{**row, "local_date": d, "state": "missed", "snapshot": nothing} for d in ready.missed]
-    )
+    unsent = [*((day, "missed") for day in ready.missed), *((day, "away") for day in ready.away)]
+    insert_ignore(session, digest, [{**row, "local_date": day, "state": s, "snapshot": _NOTHING} for day, s in unsent])
     if ready.local_date is None or ready.content is None:
         return 0
-    is_there = select(digest.c.id).where(digest.c.user_id == ready.user_id, digest.c.local_date == ready.local_date)
-    if session.execute(is_there).first():
-        return 0
     content = ready.content
-    outbox_id = None if content.is_empty else _add_mail(session, ready, content.as_json(), now, domain)
     state = "empty" if content.is_empty else "sent"
-    today = {"local_date": ready.local_date, "state": state, "snapshot": content.snapshot(), "outbox_id": outbox_id}
-    session.execute(insert(digest).values({**row, **today}))
-    return 0 if content.is_empty else 1
+    today = {**row, "local_date": ready.local_date, "state": state, "snapshot": content.snapshot()}
+    digest_id = insert_first(session, digest, today)
+    if digest_id is None or content.is_empty:
+        return 0
+    outbox_id = _add_mail(session, ready, content.as_json(), now, domain)
+    session.execute(update(digest).where(digest.c.id == digest_id).values(outbox_id=outbox_id))
+    return 1
 
 
 def _add_mail(session: Session, ready: _Ready, content: Mapping[str, Any], now: datetime, domain: str) -> int:

@@ -37,6 +37,8 @@ class ReaderOf:
     locale: str
     time_zone: str
     working_days: str
+    holidays: str | None = None  # None: the house's
+    how_often: str = "daily"
 
     @property
     def is_manager(self) -> bool:
@@ -120,7 +122,8 @@ class Asking:
     def working(self) -> WorkingTime:
         """When the reader works."""
         reader, rules = self.reader, self.rules
-        return WorkingTime(reader.time_zone, reader.working_days, rules.holidays, rules.working_hours)
+        holidays = rules.holidays if reader.holidays is None else reader.holidays
+        return WorkingTime(reader.time_zone, reader.working_days, holidays, rules.working_hours)
 
     @property
     def unanswered_before(self) -> datetime:

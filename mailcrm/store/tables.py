@@ -95,6 +95,10 @@ user = Table(
     _at("created_at", nullable=False),
     Column("receipts", String(10), nullable=False, server_default="all"),  # of commands by mail: all, errors
     Column("calendar_key_hash", String(64), unique=True),  # of the address of their calendar feed
+    Column("digest", String(10), nullable=False, server_default="daily"),  # how often: daily, weekly, off
+    Column("digest_day", String(1), nullable=False, server_default="1"),  # of a weekly one: ISO weekday
+    Column("holidays", String(10)),  # country whose public holidays they have, "" none; null: as the house
+    _at("digest_since"),  # when these or the working days were last changed: none is due for a time before
     CheckConstraint("role in ('salesperson', 'manager', 'admin', 'colleague')", name="role"),
 )
 
@@ -562,7 +566,7 @@ digest = Table(
     _id(),
     _ref("user_id", "user", nullable=False),
     Column("local_date", Date, nullable=False),
-    Column("state", String(10), nullable=False),  # sent, empty, missed
+    Column("state", String(10), nullable=False),  # sent, empty, missed, away
     Column("snapshot", JSON, nullable=False),  # {"items": [{"number", "kind", "id"}], "counts": {…}}
     _ref("outbox_id", "outbox"),
     _at("created_at", nullable=False),

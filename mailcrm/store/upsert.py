@@ -17,6 +17,13 @@ def insert_ignore(session: Session, table: Table, rows: Sequence[Mapping[str, An
     _statement(session.dialect.name, table).run_all(session, rows)
 
 
+def insert_first(session: Session, table: Table, row: Mapping[str, Any]) -> int | None:
+    """Insert ``row`` and return its id; None where a unique key says that somebody else was first, who may still be at it."""
+    insert = postgresql_insert(table) if session.dialect.name == "postgresql" else sqlite_insert(table)
+    key = session.execute(insert.values(dict(row)).on_conflict_do_nothing().returning(table.c.id)).scalar()
+    return None if key is None else int(key)
+
+
 @cache
 def _statement(dialect: str, table: Table) -> Prepared:
     if dialect == "postgresql":

@@ -13,6 +13,7 @@ from mailcrm.crm.api_keys import key_hash
 from mailcrm.crm.claims import claim_address, claimed_by_token, confirm_address, open_claims, withdraw_claim
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.passwords import is_right, password_hash
+from mailcrm.i18n import country_name
 from mailcrm.store.engine import Session
 from mailcrm.web.board_reads import possible_owners, read_settings
 from mailcrm.web.pages.signing import set_cookie
@@ -21,6 +22,8 @@ from mailcrm.web.typed import day, whole_number
 from mailcrm.web.visit import Visit
 
 DAYS = "1234567"
+_AS_THE_HOUSE = "house"
+_COUNTRIES = ("FI", "SE", "NO", "DK", "EE", "LV", "LT", "DE", "PL", "NL", "GB", "US")
 
 
 def show(visit: Visit) -> Response:
@@ -37,7 +40,7 @@ def _page(visit: Visit, form: str = "", refused: Refused | None = None, calendar
     away_until = last_day(until, mine["time_zone"]) if until and until > visit.now else None
     typed = {
         name: visit.text(name)
-        for name in ("name", "locale", "time_zone", "digest_at", "receipts")
+        for name in ("name", "locale", "time_zone", "digest", "digest_day", "digest_at", "holidays", "receipts")
         if name in visit.form
     }
     if refused and form == "settings":
@@ -50,6 +53,8 @@ def _page(visit: Visit, form: str = "", refused: Refused | None = None, calendar
         refused=refused,
         typed=typed,
         days=DAYS,
+        countries=_countries(visit.locale, mine["holidays"]),
+        house_holidays=visit.desk.config.digest.holidays,
         colleagues=colleagues,
         away_until=away_until,
         addresses=addresses,
@@ -60,7 +65,7 @@ def _page(visit: Visit, form: str = "", refused: Refused | None = None, calendar
 
 def save(visit: Visit) -> Response:
     me = visit.me.id
-    changes = {
+    changes: dict[str, str | None] = {
         "name": " ".join(visit.text("name").split())[:200],
         "locale": visit.text("locale"),
         "time_zone": visit.text("time_zone").strip(),
@@ -68,11 +73,21 @@ def save(visit: Visit) -> Response:
         "working_days": _days(visit),
         "receipts": visit.text("receipts") or "all",
     }
+    changes |= {name: visit.text(name) for name in ("digest", "digest_day") if name in visit.form}
+    if "holidays" in visit.form:
+        chosen = visit.text("holidays")
+        changes["holidays"] = None if chosen == _AS_THE_HOUSE else chosen
     try:
         visit.perform(lambda session, now: people.set_user_fields(session, me, changes, me, now))
     except Refused as e:
         return _page(visit, "settings", e)
     return visit.to("/settings", "saved")
+
+
+def _countries(locale: str, mine: str | None) -> list[tuple[str, str]]:
+    """The countries to choose from, by name, and the reader's own if it is none of them; ``user digest`` takes any."""
+    codes = {*_COUNTRIES, *([mine] if mine else [])}
+    return sorted(((code, country_name(code, locale)) for code in codes), key=lambda one: one[1])
 
 
 def _days(visit: Visit) -> str:
