@@ -288,7 +288,7 @@ def staff_commands(case: Case) -> Route | None:
     """A proven user without a token: what needs no lead (a new one, an absence, help) is done, the rest asked about."""
     if not case.is_proven_user or case.orders is None or case.facts.outsiders_in_header:
         return None
-    if not all(command.verb in _WITHOUT_LEAD for command in case.orders.commands[:1]):
+    if any(command.verb.needs_lead for command in case.orders.commands[:1]):
         return None
     if not any(case.rules.is_ours(a.address) for a in (*case.mail.to, *case.mail.cc)):
         return None  # its writer did not address it to us
@@ -298,9 +298,6 @@ def staff_commands(case: Case) -> Route | None:
     if not case.orders.commands:
         return None
     return _inside(case, case.orders, None, Reason.COMMANDS)
-
-
-_WITHOUT_LEAD = frozenset({Verb.NEW, Verb.AWAY, Verb.HELP, Verb.UNDO})
 
 
 def address_confirmed(case: Case) -> Route | None:

@@ -611,6 +611,11 @@ class Verb(StrEnum):
     UNDO = "undo"
     HELP = "help"
 
+    @property
+    def needs_lead(self) -> bool:
+        """Whether it is about a lead, so that a mail that belongs to none cannot ask for it."""
+        return self not in (Verb.NEW, Verb.AWAY, Verb.HELP, Verb.UNDO)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

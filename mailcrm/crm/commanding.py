@@ -43,7 +43,6 @@ _FOR_EVERYBODY = frozenset(
         Verb.SNOOZE,
     }
 )
-WITHOUT_LEAD = frozenset({Verb.AWAY, Verb.HELP, Verb.UNDO, Verb.NEW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,7 @@ class _Run:
 
     def obey(self, command: Command) -> None:
         require(self.who, Right.WRITE_NOTES if command.verb in _FOR_EVERYBODY else Right.CHANGE_LEADS)
-        if command.verb not in WITHOUT_LEAD and self.lead_id is None:
+        if command.verb.needs_lead and self.lead_id is None:
             raise Refused("This mail belongs to no lead.")
         _VERBS[command.verb](self, command)
 

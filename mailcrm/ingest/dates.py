@@ -5,10 +5,10 @@ zones, "GMT+0200", "+02:00", afternoons, months in other languages.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from mailcrm.ingest.months import month_of
+from mailcrm.ingest.written_date import written_date
 
 
 def date_of(found: object, written: str) -> datetime | None:
@@ -17,13 +17,13 @@ def date_of(found: object, written: str) -> datetime | None:
     usual = _usual(written)
     if isinstance(found, datetime) and usual == written:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    for reader in (parsedate_to_datetime, datetime.fromisoformat, _american, _loose):
+    for reader in (parsedate_to_datetime, datetime.fromisoformat, _american):
         try:
             date = reader(usual)
             return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
-    return None
+    return written_date(usual)
 
 
 # Minutes east of Greenwich; what RFC 5322 names is known to the standard library.
@@ -68,19 +68,3 @@ def _american(written: str) -> datetime:
     month, day = (day, month) if month > 12 else (month, day)
     date = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     return datetime.strptime(f"{date:%Y%m%d%H%M%S} {match[7]}", "%Y%m%d%H%M%S %z") if match[7] else date
-
-
-_LOOSE = re.compile(
-    r"(\d{1,2})\.?\s{1,3}([^\W\d_]{3,14})\.?\s{1,3}(\d{4})[,\s]{1,3}(?:klo\s{1,2}|kl\.?\s{1,2})?(\d{1,2})[.:](\d{2})(?:[.:](\d{2}))?(?:\s{1,3}([+-])(\d{2})(\d{2}))?"
-)
-
-
-def _loose(written: str) -> datetime:
-    """A date as a program in another language wrote it: "ti, 5 maalis 2024 10.11.12 +0200"."""
-    match = _LOOSE.search(written)
-    if match is None:
-        raise ValueError(written)
-    day, name, year, hour, minute, second, sign, hours, minutes = match.groups()
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
-    local = datetime(int(year), month_of(name), int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC)
-    return local - offset
