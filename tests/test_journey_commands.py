@@ -358,7 +358,7 @@ def test_history_goes_to_the_writers_stored_address_alone(house: House) -> None:
 
     house.receive(proven(made), "mallory@evil.example", [reply_address(notice)])
 
-    history = next(n for n in house.to(ALICE_AT) if str(n.parsed()["Subject"]).startswith("History"))
+    history = next(n for n in house.to(ALICE_AT) if str(n.parsed()["From"]).startswith('"History'))
     assert history.rcpt_to == (ALICE_AT,)
     said = plain(history)
     assert "What does a pump cost?" in said

@@ -1,7 +1,7 @@
 """A mail of ours as bytes: what every kind carries, and the files that go along. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime as rfc_date
@@ -13,6 +13,7 @@ from mailcrm.notify.material import Material
 from mailcrm.notify.mime import Part, mail_bytes, words
 from mailcrm.notify.render import Rendered
 
+_NOTHING_SHOWN: Mapping[int, str] = {}
 _TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+-]+\Z")
 
 
@@ -42,11 +43,14 @@ def assembled(
     return Composed(subject, mail_bytes(written, rendered.text, rendered.html, parts))
 
 
-def all_parts(material: Material) -> list[Part]:
+def file_parts(material: Material, shown: Mapping[int, str] = _NOTHING_SHOWN) -> list[Part]:
+    """The files that go along; ``shown`` are the Content-IDs of those that the HTML shows as pictures."""
     files = material.message.files if material.message else ()
     contents = material.contents or {}
     return [
-        Part(safe_filename(f.filename), _fit_type(f.content_type), contents[f.id]) for f in files if f.id in contents
+        Part(safe_filename(f.filename), _fit_type(f.content_type), contents[f.id], shown.get(f.id, ""))
+        for f in files
+        if f.id in contents
     ]
 
 

@@ -6,6 +6,7 @@ from mailcrm.i18n import LOCALES, Translator, format_date, format_money, transla
 from mailcrm.notify.letterhead import Letterhead
 from mailcrm.notify.material import Card, NextActivity
 
+_LONGEST_TITLE = 120  # of another lead
 STARS = ("☆☆☆", "★☆☆", "★★☆", "★★★")
 
 
@@ -34,7 +35,10 @@ def card_lines(card: Card, words: Translator) -> tuple[Line, ...]:
         Line(_("Priority"), STARS[card.priority] if card.priority else ""),
         Line(_("Owner"), card.owner_name or _("nobody yet")),
         Line(_("Next"), _next(card.next_activity, words) if card.next_activity else _("no activity planned")),
-        Line(_("Also open"), "; ".join(f"{o.id} {o.title} ({o.stages[words.locale]})" for o in card.others)),
+        Line(
+            _("Also open"),
+            "; ".join(f"{o.id} {o.title[:_LONGEST_TITLE]} ({o.stages[words.locale]})" for o in card.others),
+        ),
     ]
     return tuple(line for line in lines if line.value)
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mailcrm.i18n import Translator, format_datetime, known_locale, translator
 from mailcrm.mail import Intent
 from mailcrm.marker import has_marker
-from mailcrm.notify.assembling import Composed, all_parts, assembled
+from mailcrm.notify.assembling import Composed, assembled, file_parts
 from mailcrm.notify.letterhead import Letterhead, called, fit_mailbox, header_text, mailbox, token_address
 from mailcrm.notify.material import Card, Material, Shown
 from mailcrm.notify.mime import mailboxes, message_ids
@@ -41,7 +41,7 @@ def customer_mail(material: Material, head: Letterhead, templates: Templates, no
         ("Reply-To", mailbox(sender, reply_to)),
         *_thread_headers(answered),
     ]
-    return assembled(material, head, rendered, headers, all_parts(material), now)
+    return assembled(material, head, rendered, headers, file_parts(material), now)
 
 
 def _is_new_person(material: Material) -> bool:

@@ -14,6 +14,11 @@ vxd wsc wsf wsh xlam xll xlsm xltm
 _EXECUTABLE = frozenset(_RUNS_WHEN_OPENED.split())
 _UNFIT = re.compile(r'[/\\:*?"<>|]')
 _SMALL_INLINE = 8_000  # a picture in the text below this is a logo
+_LARGE_INLINE = 3_000_000  # and above this a link
+_MOST_PICTURES = 20
+_PICTURES = frozenset(
+    {"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/gif"}
+)  # what every mail client shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class File:
     size: int
     sha256: str
     is_inline: bool
+    content_id: str = ""
 
 
 def safe_filename(name: str) -> str:
@@ -38,14 +44,27 @@ def is_executable(name: str) -> bool:
     return safe_filename(name).rpartition(".")[2].lower() in _EXECUTABLE
 
 
+def is_picture(file: File) -> bool:
+    """Whether its writer put it into the text, to be seen there."""
+    return file.is_inline and file.content_type.lower() in _PICTURES
+
+
 def carried(files: Sequence[File], limit: int) -> frozenset[int]:
-    """The ids of the files that go along: in order, together at most ``limit`` bytes; nothing that runs, no logos."""
+    """The ids of the files that go along: in order, together at most ``limit`` bytes; nothing that runs, no logos.
+
+    Of pictures in the text no more than a mail client shows quickly.
+    """
     ids = []
     left = limit
+    pictures = 0
     for file in files:
         is_logo = file.is_inline and file.size < _SMALL_INLINE
         if is_executable(file.filename) or is_logo or file.size > left:
             continue
+        if is_picture(file):
+            if file.size > _LARGE_INLINE or pictures == _MOST_PICTURES:
+                continue
+            pictures += 1
         ids.append(file.id)
         left -= file.size
     return frozenset(ids)

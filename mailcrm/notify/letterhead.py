@@ -1,6 +1,8 @@
 """What every mail of ours carries, as read from the configuration once; and the signed addresses made from it. Pure."""
 
+import base64
 import contextlib
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -80,6 +82,15 @@ def marker_of(head: Letterhead, row: Outgoing) -> str:
 def thread_root(head: Letterhead, lead_id: int, user_id: int | None) -> str:
     """The id that all notices about one lead to one user name first, so that their mail client keeps one thread."""
     return f"lead-{lead_id}-{user_id}@{head.domain}"
+
+
+def thread_index(root: str) -> str:
+    """The conversation of a thread root as Outlook knows it: a 22-byte header that is the same on all its mails.
+
+    One reserved byte, five of a time (they only order; a fixed one will do) and a GUID (MS-OXOMSG 2.2.1.3).
+    """
+    guid = hashlib.sha256(root.encode()).digest()[:16]
+    return base64.b64encode(b"\x01\xdc\x7a\x00\x00\x00" + guid).decode("ascii")
 
 
 def is_thread_root(ref: str) -> bool:

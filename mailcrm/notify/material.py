@@ -467,7 +467,7 @@ def _messages(session: Session, message_ids: Sequence[int | None]) -> dict[int, 
         return {}
     files: dict[int, list[File]] = {}
     for a in _FILES.all(session, {"ids": ids}):
-        file = File(a.id, a.filename, a.content_type, a.size, a.sha256, a.is_inline)
+        file = File(a.id, a.filename, a.content_type, a.size, a.sha256, a.is_inline, a.content_id)
         files.setdefault(a.message_id, []).append(file)
     rows = _MESSAGES.all(session, {"ids": ids})
     return {

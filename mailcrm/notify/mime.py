@@ -25,14 +25,17 @@ class Part:
     filename: str
     content_type: str
     content: bytes
+    content_id: str = ""  # of a picture that the HTML shows
 
 
 def mail_bytes(headers: Sequence[tuple[str, str]], text: str, html: str, parts: Sequence[Part]) -> bytes:
     """The whole mail; ``headers`` are written in their order, folded where they are long."""
     lines = [f"{name}: {value}" for name, value in headers]
     head = "\r\n".join([*lines, "MIME-Version: 1.0", ""]).encode("utf-8")
-    body = _multipart("alternative", [_text("plain", text), _text("html", html)])
-    return head + (_multipart("mixed", [body, *map(_file, parts)]) if parts else body)
+    shown, files = [p for p in parts if p.content_id], [p for p in parts if not p.content_id]
+    page = _multipart("related", [_text("html", html), *map(_file, shown)]) if shown else _text("html", html)
+    body = _multipart("alternative", [_text("plain", text), page])
+    return head + (_multipart("mixed", [body, *map(_file, files)]) if files else body)
 
 
 def words(value: str) -> str:
@@ -97,4 +100,7 @@ def _file(part: Part) -> bytes:
     content = base64.encodebytes(part.content).replace(b"\n", b"\r\n")
     name = f'="{part.filename}"' if part.filename.isascii() else f"*=utf-8''{quote(part.filename, safe='')}"
     head = f"Content-Type: {part.content_type}\r\nContent-Transfer-Encoding: base64\r\n"
-    return f"{head}Content-Disposition: attachment;\r\n filename{name}\r\n\r\n".encode() + content
+    if part.content_id:
+        head += f"Content-ID: <{part.content_id}>\r\n"
+    where = "inline" if part.content_id else "attachment"
+    return f"{head}Content-Disposition: {where};\r\n filename{name}\r\n\r\n".encode() + content

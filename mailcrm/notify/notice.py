@@ -6,38 +6,32 @@ from urllib.parse import quote as percent
 
 from markupsafe import Markup
 
-from mailcrm.i18n import Translator, format_datetime, format_size, translator
+from mailcrm.i18n import Translator, translator
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.marker import MARKER
-from mailcrm.notify.assembling import Composed, all_parts, assembled
+from mailcrm.notify.assembling import Composed, assembled
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
 from mailcrm.notify.commandwords import HelpLine, help_lines
-from mailcrm.notify.files import File, is_executable, safe_filename
-from mailcrm.notify.history import mail_parts, summary
-from mailcrm.notify.letterhead import Letterhead, called, header_text, mailbox, thread_root, token_address
-from mailcrm.notify.material import Material, Reader, Shown
-from mailcrm.notify.opening import (
-    Answer,
-    absence_title,
-    answer_of,
-    author_name,
-    faults_of,
-    first_lines,
-    heading,
-    reason_line,
-    warnings,
+from mailcrm.notify.entry import Entry, entry_of
+from mailcrm.notify.fitting import MOST_HTML, TEXT_BYTES, size_of
+from mailcrm.notify.history import mail_parts
+from mailcrm.notify.letterhead import (
+    Letterhead,
+    called,
+    header_text,
+    mailbox,
+    thread_index,
+    thread_root,
+    token_address,
 )
-from mailcrm.notify.prose import bare_subject, html_of, tidy
-from mailcrm.notify.render import Templates
+from mailcrm.notify.material import Material, Reader
+from mailcrm.notify.mime import words as subject_words
+from mailcrm.notify.opening import Answer, absence_title, answer_of, author_name, first_lines, reason_line, warnings
+from mailcrm.notify.prose import bare_subject, html_of
+from mailcrm.notify.render import Rendered, Templates
 
-MAX_TEXT = 60_000  # characters; mail clients clip HTML above about 100 KB
-
-
-@dataclass(frozen=True, slots=True)
-class FileLine:
-    name: str
-    size: str
-    url: str  # "" where the file goes along
+_SLACK = 500  # bytes
+_LONGEST_LINE = 1_500  # characters of one of the first lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +59,7 @@ class View:
     first: tuple[Said, ...]
     note_address: str
     note_href: str
-    heading: str
-    text: str
-    html: Markup
-    is_cut: bool
-    files: tuple[FileLine, ...]
+    entries: tuple[Entry, ...]
     card_title: str
     card: tuple[Line, ...]
     url: str
@@ -84,23 +74,36 @@ def notice(material: Material, head: Letterhead, templates: Templates, now: date
         raise LookupError("the user this notice is for is gone")
     words = translator(reader.locale)
     answer = answer_of(material)
-    view = notice_view(material, answer, reader, head, words)
-    values: dict[str, object] = {"v": view}
-    if material.row.kind == NoticeKind.DIGEST:
-        values |= {"digest": material.row.params["digest"], "page": head.public_url}
-    rendered = templates.render(material.row.kind.value, reader.locale, values)
+    view, rendered = _within_limit(material, answer, reader, head, words, templates)
     headers = [
         ("From", mailbox(_notice_sender(material, head, words), head.notify_address)),
         ("To", mailbox(reader.name, _reader_address(material, reader))),
         ("Reply-To", _notice_reply_to(material, answer, head, words)),
-        *_lead_thread(material, head),
+        *_lead_thread(material, view.subject, head),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]
-    parts = mail_parts(material) if material.mails else all_parts(material)
+    parts = [*mail_parts(material), *(part for entry in view.entries for part in entry.parts)]
     made = assembled(material, head, rendered, headers, parts, now)
     shown = [view.card_title, *(f"{line.label}: {line.value}" for line in view.card)] if view.card else []
     return replace(made, card_lines=tuple(shown))
+
+
+def _within_limit(
+    material: Material, answer: Answer, reader: Reader, head: Letterhead, words: Translator, templates: Templates
+) -> tuple[View, Rendered]:
+    """The notice as HTML that no mail client clips: where the rest takes much, the words get less room."""
+    room = TEXT_BYTES
+    while True:
+        view = notice_view(material, answer, reader, head, words, room)
+        values: dict[str, object] = {"v": view}
+        if material.row.kind == NoticeKind.DIGEST:
+            values |= {"digest": material.row.params["digest"], "page": head.public_url}
+        rendered = templates.render(material.row.kind.value, reader.locale, values)
+        over = size_of(rendered.html) - MOST_HTML
+        if over <= 0 or room == 0:
+            return view, rendered
+        room = max(0, room - over - _SLACK)
 
 
 def _reader_address(material: Material, reader: Reader) -> str:
@@ -111,7 +114,8 @@ def _reader_address(material: Material, reader: Reader) -> str:
 def _notice_sender(material: Material, head: Letterhead, words: Translator) -> str:
     name = author_name(material, head)
     if not name:
-        return head.notify_name
+        what = _what(material.row.kind, words)
+        return f"{what} ({head.company})" if what else head.notify_name
     return words.gettext("%(name)s via %(company)s") % {"name": called(Address(name, "")), "company": head.company}
 
 
@@ -130,18 +134,22 @@ def _notice_reply_to(material: Material, answer: Answer, head: Letterhead, words
     return mailbox(head.notify_name, address)
 
 
-def _lead_thread(material: Material, head: Letterhead) -> list[tuple[str, str]]:
-    """A fixed first id per lead and user keeps all notices of a lead in one thread of the mail client."""
+def _lead_thread(material: Material, subject: str, head: Letterhead) -> list[tuple[str, str]]:
+    """What keeps all notices of a lead in one thread: a fixed first id (Gmail, Apple Mail), and Outlook's two fields.
+
+    No mail carries that first id: it stands where the mail that began the thread would, and all notices are its answers.
+    """
     if material.card is None:
         return []
-    root = f"<{thread_root(head, material.card.id, material.row.user_id)}>"
-    return [("In-Reply-To", root), ("References", root)]
+    root = thread_root(head, material.card.id, material.row.user_id)
+    threaded = [("In-Reply-To", f"<{root}>"), ("References", f"<{root}>")]
+    return [*threaded, ("Thread-Topic", subject_words(subject)), ("Thread-Index", thread_index(root))]
 
 
-def notice_view(material: Material, answer: Answer, reader: Reader, head: Letterhead, words: Translator) -> View:
-    """All that a notice says, in the reader's language."""
-    is_history = material.row.kind == NoticeKind.HISTORY
-    text = summary(material, words, _zone(reader, head)) if is_history else _shown_text(material, words)
+def notice_view(
+    material: Material, answer: Answer, reader: Reader, head: Letterhead, words: Translator, room: int = TEXT_BYTES
+) -> View:
+    """All that a notice says, in the reader's language; the words in at most ``room`` bytes of HTML."""
     note_address = _note_address(material, answer, head)
     subject = _notice_subject(material, words)
     card = material.card
@@ -149,15 +157,11 @@ def notice_view(material: Material, answer: Answer, reader: Reader, head: Letter
         locale=words.locale,
         marker=MARKER,
         subject=subject,
-        warnings=tuple(Said(line, html_of(line, with_addresses=False)) for line in warnings(material, words)),
-        first=tuple(Said(line, html_of(line, with_addresses=False)) for line in first_lines(material, head, words)),
+        warnings=tuple(map(_said, warnings(material, words))),
+        first=tuple(map(_said, first_lines(material, head, words))),
         note_address=note_address,
         note_href=f"mailto:{note_address}?subject={percent(subject)}" if note_address else "",
-        heading=heading(material, head, words, _zone(reader, head)) or _arrived_heading(material, reader, head, words),
-        text=text[:MAX_TEXT],
-        html=html_of(text[:MAX_TEXT], with_links=material.row.kind != NoticeKind.HELD),
-        is_cut=len(text) > MAX_TEXT,
-        files=_file_lines(material, head, words),
+        entries=(entry_of(material, room, _zone(reader, head), head, words),),
         card_title=card_title(card, words) if card and _shows_card(material) else "",
         card=card_lines(card, words) if card and _shows_card(material) else (),
         url=_page_url(material, head),
@@ -165,6 +169,11 @@ def notice_view(material: Material, answer: Answer, reader: Reader, head: Letter
         help=help_lines(words) if _asks_for_help(material) else (),
         choices=_choices(material, answer, head, subject, words),
     )
+
+
+def _said(line: str) -> Said:
+    clipped = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
+    return Said(clipped, html_of(clipped, with_addresses=False))
 
 
 def _choices(
@@ -205,54 +214,6 @@ def _zone(reader: Reader, head: Letterhead) -> str:
     return reader.time_zone or head.time_zone
 
 
-def _shown_text(material: Material, words: Translator) -> str:
-    if material.row.kind == NoticeKind.HELD and faults_of(material):
-        return tidy(_own_words(material.arrived.excerpt if material.arrived else ""))
-    if material.row.kind == NoticeKind.HELD:
-        return tidy(material.arrived.excerpt if material.arrived else _beginning(material.message))
-    if material.row.kind == NoticeKind.RECEIPT:
-        return ""
-    if material.arrived is not None:
-        return tidy(material.arrived.excerpt)
-    if material.row.kind in (NoticeKind.MESSAGE, NoticeKind.NOTE, NoticeKind.SENT, NoticeKind.FAILED):
-        return _with_attached(material.message, words) if material.message else ""
-    return ""
-
-
-def _with_attached(message: Shown, words: Translator) -> str:
-    """What was written, and below it the mails that came with it in files, readable."""
-    parts = [tidy(message.words)]
-    for one in message.found.mails:
-        head = (words.gettext("Attached mail"), one.from_, one.date, one.subject)
-        parts.append("— " + " · ".join(part for part in head if part) + "\n" + tidy(one.body))
-    return "\n\n".join(part for part in parts if part)
-
-
-def _own_words(text: str) -> str:
-    """What stands above the first quoted line and the line that introduces it: a question about a command needs no more."""
-    above, quoted, _ = text.partition("\n>")
-    lines = above.rstrip().split("\n")
-    if not quoted:
-        return text
-    while lines and lines[-1].strip():
-        lines.pop()  # "On Monday, Carol wrote:", perhaps folded over two lines
-    return "\n".join(lines).strip() or above
-
-
-def _beginning(message: Shown | None) -> str:
-    return message.words[:500] if message else ""
-
-
-def _arrived_heading(material: Material, reader: Reader, head: Letterhead, words: Translator) -> str:
-    if material.arrived is None or material.row.kind == NoticeKind.RECEIPT:
-        return ""
-    at = format_datetime(material.arrived.received_at, words.locale, _zone(reader, head))
-    author = material.arrived.author
-    name = f"{author.name} <{author.address}>" if author.name else author.address
-    said = words.gettext("%(name)s wrote, %(at)s: %(subject)s")
-    return said % {"name": name, "at": at, "subject": header_text(material.arrived.subject)}
-
-
 def _note_address(material: Material, answer: Answer, head: Letterhead) -> str:
     if answer.intent != Intent.REPLY or material.row.lead_id is None:
         return ""
@@ -276,29 +237,21 @@ def _notice_subject(material: Material, words: Translator) -> str:
     if card is not None:
         base = header_text(bare_subject(card.base_subject or card.title))
         about = f"{called(Address(card.partner_name, ''))}: {base}" if card.partner_name else base
-    prefix = {
-        NoticeKind.FAILED: _("Not delivered: %(subject)s"),
-        NoticeKind.HELD: _("Not sent yet: %(subject)s"),
-        NoticeKind.RECEIPT: _("Receipt: %(subject)s"),
-        NoticeKind.HISTORY: _("History: %(subject)s"),
-        NoticeKind.LOOP: _("Held, going in circles: %(subject)s"),
-        NoticeKind.REMINDER: _("Reminder: %(subject)s"),
-        NoticeKind.ADMIN: _("For the administrators: %(subject)s"),
-    }.get(kind, "%(subject)s")
-    return prefix % {"subject": about.lstrip("/／⁄∕\\#＃ ")}
+    is_in_thread = card is not None  # a mail client begins a new one where the subject changes
+    what = "" if is_in_thread else _what(kind, words)
+    about = about.lstrip("/／⁄∕\\#＃ ")
+    return f"{what}: {about}" if what else about
 
 
-def _file_lines(material: Material, head: Letterhead, words: Translator) -> tuple[FileLine, ...]:
-    if material.message is None or material.row.kind not in (NoticeKind.MESSAGE, NoticeKind.NOTE, NoticeKind.SENT):
-        return ()
-    contents = material.contents or {}
-    return tuple(_file_line(file, file.id in contents, head, words) for file in material.message.files)
-
-
-def _file_line(file: File, is_along: bool, head: Letterhead, words: Translator) -> FileLine:
-    name = safe_filename(file.filename)
-    if is_executable(name):
-        name = words.gettext("%(name)s (a program: open it only if you expected it)") % {"name": name}
-    return FileLine(
-        name, format_size(file.size, words.locale), "" if is_along else f"{head.public_url}/attachments/{file.id}"
-    )
+def _what(kind: NoticeKind, words: Translator) -> str:
+    """What kind of notice it is, where nobody's words are its reason."""
+    _ = words.gettext
+    return {
+        NoticeKind.FAILED: _("Not delivered"),
+        NoticeKind.HELD: _("Not sent yet"),
+        NoticeKind.RECEIPT: _("Receipt"),
+        NoticeKind.HISTORY: _("History"),
+        NoticeKind.LOOP: _("Held, going in circles"),
+        NoticeKind.REMINDER: _("Reminder"),
+        NoticeKind.ADMIN: _("For the administrators"),
+    }.get(kind, "")
