@@ -113,6 +113,7 @@ class Arrival:
     inbound_id: int | None = None
     by: int | None = None  # who decided by hand
     own_domains: tuple[str, ...] = ()
+    holidays: str = ""  # the house's country
 
 
 @dataclass(frozen=True, slots=True)
@@ -579,7 +580,7 @@ def _fold(session: Session, arrival: Arrival, inbound_id: int, now: datetime) ->
     row_id = _write_email_in(session, arrival, inbound_id, lead_id, partner_id, now, is_folded=True)
     said, facts = arrival.verdict.auto_reply, arrival.facts
     if said and said.type is AutoReplyType.OUT_OF_OFFICE and not facts.is_disproven:
-        after_absence_of(session, lead_id, facts.author.address.address, said.until, now)
+        after_absence_of(session, lead_id, facts.author.address.address, said.until, arrival.holidays, now)
     return Placed(lead_id, row_id)
 
 

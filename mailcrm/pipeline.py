@@ -103,8 +103,9 @@ def process_one(
     route = decide(mail, verdict, facts, places.rules, now)
     raw_id = None if route.kind is RouteKind.DUPLICATE else _keep_raw(session, entry.raw, now)
     arrival = Arrival(
-        entry.spool_id, entry.envelope, mail, verdict, facts, route, raw_id, own_domains=places.own_domains
-    )
+        entry.spool_id, entry.envelope, mail, verdict, facts, route, raw_id,
+        own_domains=places.own_domains, holidays=places.rules.holidays,
+    )  # fmt: skip
     needs = replace(places.releasing, waiting=entry.waiting)
     events = _placed(session, arrival, needs, now)
     if route.kind is RouteKind.DUPLICATE:

@@ -48,6 +48,7 @@ class Rules:
     won_age: timedelta = timedelta(days=30)
     wake_age: timedelta = timedelta(days=90)
     is_late_reply_held: bool = True
+    holidays: str = ""  # the country whose public holidays count for who has named none
 
     def is_ours(self, address: str) -> bool:
         """Whether the address lies at a catch-all domain of ours."""
@@ -114,4 +115,5 @@ def rules_of(config: Config) -> Rules:
         won_age=timedelta(days=days.won_days),
         wake_age=timedelta(days=days.wake_days),
         is_late_reply_held=days.late_reply_hold,
+        holidays=config.digest.holidays,
     )

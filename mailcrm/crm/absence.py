@@ -18,6 +18,7 @@ from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.store.engine import Session
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import activity, lead, partner_address, user
+from mailcrm.workdays import WorkingTime, next_working_day
 
 BY_HAND, BY_AUTO_REPLY = "by_hand", "auto_reply"
 _LONGEST = timedelta(days=550)
@@ -93,8 +94,12 @@ def after_own_mail(session: Session, user_id: int) -> None:
     _WROTE.run(session, {"b_user": user_id})
 
 
-def after_absence_of(session: Session, lead_id: int, address: str, until: str, now: datetime) -> int | None:
+def after_absence_of(
+    session: Session, lead_id: int, address: str, until: str, holidays: str, now: datetime
+) -> int | None:
     """Move the lead's next activity behind its customer's absence, to its user's first working day; the activity's id, or None.
+
+    ``holidays``: the country whose public holidays are no working days, for a user who has named none.
 
     Nothing moves when ``address`` is not the customer's, the activity is later anyway, or the absence is longer than two months.
     """
@@ -104,7 +109,8 @@ def after_absence_of(session: Session, lead_id: int, address: str, until: str, n
     row = session.execute(_next_activity(lead_id)).first()
     if row is None or row.due_on > day or day > now.date() + _LONGEST_MOVE or day < now.date():
         return None
-    moved = first_working_day_after(day, row.working_days)
+    country = holidays if row.holidays is None else row.holidays
+    moved = next_working_day(day, WorkingTime(row.time_zone, row.working_days, country))
     zone = ZoneInfo(row.time_zone)
     due_at = datetime.combine(moved, row.due_at.astimezone(zone).time(), zone).astimezone(UTC) if row.due_at else None
     reschedule(session, row.id, moved, due_at, None, now, day.isoformat())
@@ -118,18 +124,14 @@ def _is_customers(session: Session, lead_id: int, key: str) -> bool:
 
 def _next_activity(lead_id: int) -> Select[Any]:
     return (
-        select(activity.c.id, activity.c.due_on, activity.c.due_at, user.c.working_days, user.c.time_zone)
+        select(
+            activity.c.id, activity.c.due_on, activity.c.due_at, user.c.working_days, user.c.time_zone, user.c.holidays
+        )
         .join(user, user.c.id == activity.c.user_id)
         .where(activity.c.lead_id == lead_id, activity.c.done_at.is_(None))
         .order_by(activity.c.due_on, activity.c.id)
         .limit(1)
     )
-
-
-def first_working_day_after(day: date, working_days: str) -> date:
-    """The next day that is one of ``working_days`` (ISO weekdays); the very next where there are none."""
-    days = (day + timedelta(days=n) for n in range(1, 8))
-    return next((one for one in days if str(one.isoweekday()) in working_days), day + timedelta(days=1))
 
 
 def end_of(day: date, zone: str) -> datetime:
