@@ -15,6 +15,9 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard mailcrm tests bench scripts)
 PYTEST_ARGS ?= -n auto --dist loadfile
 
+# Compiled modules are kept, whatever the shell says: the tests start some hundred processes of ours, and none compiles all of it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test check bench corpus compare pictures format lock clean servers
 
 run: $(VENV)/.installed
