@@ -123,6 +123,7 @@ class Reader:
     address: str
     locale: str
     time_zone: str
+    role: str = "salesperson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ _MESSAGES = Prepared(
 )
 _FILES = Prepared(select(attachment).where(attachment.c.message_id.in_(_IDS)).order_by(attachment.c.id))
 _USERS = Prepared(
-    select(user.c.id, user.c.name, user.c.locale, user.c.time_zone, user_address.c.address)
+    select(user.c.id, user.c.name, user.c.locale, user.c.time_zone, user.c.role, user_address.c.address)
     .join(user_address, user_address.c.user_id == user.c.id)
     .where(user.c.id.in_(_IDS))
     .order_by(user_address.c.is_primary, user_address.c.id.desc())
@@ -500,7 +501,7 @@ def _shown(row: _AnyRow, files: tuple[File, ...] = (), partner_name: str = "") -
 
 def _users(session: Session, user_ids: Sequence[int | None]) -> dict[int, Reader]:
     rows = _USERS.all(session, {"ids": _unique(user_ids)})
-    return {row.id: Reader(row.id, row.name, row.address, row.locale, row.time_zone) for row in rows}
+    return {row.id: Reader(row.id, row.name, row.address, row.locale, row.time_zone, row.role) for row in rows}
 
 
 def _arrived(session: Session, inbound_ids: Sequence[int | None]) -> dict[int, Arrived]:

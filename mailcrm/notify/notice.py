@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import quote as percent
 
 from markupsafe import Markup
 
@@ -10,6 +9,7 @@ from mailcrm.i18n import Translator, translator
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.marker import MARKER
 from mailcrm.notify.assembling import Composed, assembled
+from mailcrm.notify.buttons import Choice, decisions, mailto, next_steps, taking_back
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
 from mailcrm.notify.commandwords import HelpLine, help_lines
 from mailcrm.notify.entry import Entry, entry_of
@@ -41,14 +41,6 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A button that opens a mail with one word in it; nothing happens until the mail is sent."""
-
-    label: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """What the templates of notices show."""
 
@@ -66,6 +58,7 @@ class View:
     reason: str
     help: tuple[HelpLine, ...] = ()
     choices: tuple[Choice, ...] = ()
+    steps: tuple[Choice, ...] = ()
 
 
 def notice(material: Material, head: Letterhead, templates: Templates, now: datetime) -> Composed:
@@ -160,7 +153,7 @@ def notice_view(
         warnings=tuple(map(_said, warnings(material, words))),
         first=tuple(map(_said, first_lines(material, head, words))),
         note_address=note_address,
-        note_href=f"mailto:{note_address}?subject={percent(subject)}" if note_address else "",
+        note_href=mailto(note_address, subject, "") if note_address else "",
         entries=(entry_of(material, room, _zone(reader, head), head, words),),
         card_title=card_title(card, words) if card and _shows_card(material) else "",
         card=card_lines(card, words) if card and _shows_card(material) else (),
@@ -168,6 +161,7 @@ def notice_view(
         reason=reason_line(material, words),
         help=help_lines(words) if _asks_for_help(material) else (),
         choices=_choices(material, answer, head, subject, words),
+        steps=next_steps(material, head, subject, words),
     )
 
 
@@ -179,15 +173,10 @@ def _said(line: str) -> Said:
 def _choices(
     material: Material, answer: Answer, head: Letterhead, subject: str, words: Translator
 ) -> tuple[Choice, ...]:
-    """The words that answer a question, each as a mail that is written already."""
-    if answer.intent != Intent.DECIDE:
-        return ()
-    _ = words.gettext
-    address = token_address(head, material.row, Intent.DECIDE, material.card.sales_address if material.card else "")
-    labels = ((_("Send it"), _("send")), (_("Keep it as a note"), _("note")), (_("Drop it"), _("drop")))
-    return tuple(
-        Choice(label, f"mailto:{address}?subject={percent(subject)}&body={percent(word)}") for label, word in labels
-    )
+    """The words that answer a question or take back."""
+    if answer.intent == Intent.DECIDE:
+        return decisions(material, head, subject, words)
+    return (taking_back(material, head, subject, words),) if answer.intent == Intent.UNDO else ()
 
 
 def _shows_card(material: Material) -> bool:
