@@ -7,7 +7,6 @@ stripper.
 """
 
 import re
-from collections import Counter
 from functools import lru_cache
 from html import unescape
 
@@ -34,21 +33,25 @@ _TAG = re.compile(rf"<(/?)(?!(?:{_UNCOUNTED})(?![a-z0-9]))([a-z][a-z0-9]{{0,20}}
 @lru_cache(maxsize=1)  # asked for the text and again for the HTML
 def is_within_limits(html: str) -> bool:
     """Whether the HTML is small and shallow enough for parsers that are quadratic in nesting."""
-    return len(html) <= LARGEST and html.count("<") <= 2 * MOST_TAGS and _depth(html) <= DEEPEST
+    marks = html.count("<")
+    if len(html) > LARGEST or marks > 2 * MOST_TAGS:
+        return False
+    return marks - html.count("</") <= DEEPEST or _depth(html) <= DEEPEST
 
 
 def _depth(html: str) -> int:
     """The most tags open at once, never less than a browser would have: a stray end tag closes nothing."""
-    still_open: Counter[str] = Counter()
+    still_open: dict[str, int] = {}
     depth = deepest = 0
-    for end, written in _TAG.findall(html):
-        name = written.lower()
+    for end, name in _TAG.findall(html.lower()):
+        count = still_open.get(name, 0)
         if not end:
-            still_open[name] += 1
+            still_open[name] = count + 1
             depth += 1
-            deepest = max(deepest, depth)
-        elif still_open[name]:
-            still_open[name] -= 1
+            if depth > deepest:
+                deepest = depth
+        elif count:
+            still_open[name] = count - 1
             depth -= 1
     return deepest
 

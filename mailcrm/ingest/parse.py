@@ -1,4 +1,3 @@
-# ruff: noqa: SIM905 - a list of words is read more easily as words
 """Bytes to ParsedMail; never raises, whatever comes. What is wrong with a mail becomes a defect in words.
 
 mail-parser reads addresses, date and defects; it lives and dies in this file. It is handed the standard library's
@@ -11,7 +10,6 @@ a limit is kept as an attachment, never dropped.
 """
 
 import re
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
@@ -37,6 +35,7 @@ from mailcrm.ingest.parts import (
     text_and_html,
 )
 from mailcrm.ingest.rewritten import written_by
+from mailcrm.ingest.shown import shown
 from mailcrm.ingest.stubs import has_stub
 from mailcrm.ingest.tree import Leaf, guarded_tree, leaves_of, split_head
 from mailcrm.ingest.unseen import seen
@@ -177,7 +176,7 @@ def _fields(message: Message, headers: Headers, leaves: list[Leaf], defects: lis
     alone = {name: box for name in _BOXES if (box := _alone(headers, name))}
     parser = None
     try:
-        parser = mailparser.MailParser(_shown(message, headers, alone.keys() - {"from"}))
+        parser = mailparser.MailParser(shown(message, headers, alone.keys()))
         defects += sorted(str(category) for category in parser.defects_categories)
     except Exception as fault:  # noqa: BLE001 - hostile input may break it anywhere; the fallback reads the same fields
         defects.append(f"mail-parser: {type(fault).__name__}")
@@ -208,7 +207,7 @@ _BOXES = ("from", "to", "cc", "reply-to")
 
 
 def _alone(headers: Headers, name: str) -> tuple[Address, ...]:
-    """The one mailbox of a field, which needs no parser. From is shown to mail-parser all the same, for its defects."""
+    """The one mailbox of a field, which needs no parser."""
     written = _written(headers, name)
     return one_box(unescape(written[0]).replace("\n", " ").replace("\r", " ")) if len(written) == 1 else ()
 
@@ -217,24 +216,6 @@ def _written(headers: Headers, name: str) -> tuple[str, ...]:
     """A mail has one writer, the first; who else got it stands in every To and Cc."""
     found = headers.by_name.get(name, ())
     return found if name in ("to", "cc") else found[:1]
-
-
-_SHOWN = frozenset(
-    "from to cc reply-to date mime-version content-type content-transfer-encoding content-disposition".split()
-)
-_LONGEST_SHOWN = 20_000
-
-
-def _shown(message: Message, headers: Headers, known: Set[str]) -> Message:
-    """The mail with the fields that mail-parser is asked about; it takes half a second and more over some of the others."""
-    shown = Message()
-    for name, value in headers.fields:
-        if name in _SHOWN and name not in known and len(value) <= _LONGEST_SHOWN:
-            shown.set_raw(name, value)
-    shown.set_payload(message.get_payload())
-    shown.defects = message.defects
-    shown.preamble, shown.epilogue = message.preamble, message.epilogue
-    return shown
 
 
 def _note_missing(

@@ -33,7 +33,6 @@ class Stubs:
         self._raw = raw
         self._cuts = list(_cuts(raw, kept, least)) if len(raw) > small else []
         self._name = b"stub-" + secrets.token_hex(12).encode() + b"-"
-        self._mark = re.compile(self._name + rb"(\d{1,6});")
         self.short = self._shortened()
 
     def _shortened(self) -> bytes:
@@ -52,7 +51,7 @@ class Stubs:
     def blocks(self, written: bytes) -> Iterator[bytes]:
         """What was written where ``written`` has marks, in pieces of a megabyte at most, but for its own."""
         place = 0
-        for mark in self._mark.finditer(written):
+        for mark in re.finditer(self._name + rb"(\d{1,6});", written):
             yield written[place : mark.start()]
             start, end = self._cuts[int(mark[1])]
             for block in range(start, end, _BLOCK):
