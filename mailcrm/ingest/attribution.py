@@ -38,6 +38,8 @@ _TO_THE_READER = (
 MOST_WRAPPED = 4
 _LONGEST = 400
 _ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
+_BEHIND_END = " \t*_\xa0\u200e\u200f\u202c"
+_LAST_LETTERS = frozenset(_BEHIND_END).union(word[-1] for word in _ENDS)
 _MOST_COLONS = 8
 _SMALL_WORDS = frozenset(
     {word.strip(" (") for phrase in WROTE for word in phrase.split()}
@@ -109,9 +111,9 @@ def _ends_in_verb(head: str) -> bool:
 
 def may_end(line: str) -> bool:
     """Whether an attribution may end on this line; nearly no other line does."""
-    if line.startswith(_QUOTING):
-        return True
-    return line.rstrip(" \t*_\xa0\u200e\u200f\u202c").endswith(_ENDS)
+    if line[-1:] not in _LAST_LETTERS:
+        return line.startswith(_QUOTING)
+    return line.rstrip(_BEHIND_END).endswith(_ENDS) or line.startswith(_QUOTING)
 
 
 def _is_attribution(text: str) -> bool:
@@ -119,7 +121,7 @@ def _is_attribution(text: str) -> bool:
     if not text.endswith(_ENDS) or not _has_date_or_address(text):
         return False
     folded = text.casefold()
-    if any(word in folded and _has_word(folded, word) for word in WROTE):
+    if any(_has_word(folded, word) for word in filter(folded.__contains__, WROTE)):
         return True
     # Japanese and some phones write only date, name and address: "2024年3月5日(火) 10:11 X <x@y.jp>:"
     return text.endswith((">:", ">：")) and bool(_TIME.search(text)) and (text[:1].isdigit() or _opens(text))
@@ -128,7 +130,7 @@ def _is_attribution(text: str) -> bool:
 def _names_writer(text: str) -> bool:
     """ "Carol <carol@x.example> wrote on Monday," wrapped before the date."""
     folded = text.casefold()
-    return "@" in text and any(word in folded and _has_word(folded, word) for word in WROTE)
+    return "@" in text and any(_has_word(folded, word) for word in filter(folded.__contains__, WROTE))
 
 
 def introduces(line: str) -> bool:

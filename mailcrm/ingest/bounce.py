@@ -257,7 +257,7 @@ def _ascii(addresses: frozenset[bytes]) -> list[str]:
 
 
 def _has(text: str, phrases: tuple[str, ...]) -> bool:
-    return any(phrase in text for phrase in phrases)
+    return any(map(text.__contains__, phrases))
 
 
 # --- which mail it was ------------------------------------------------------------------------------------------------

@@ -303,4 +303,4 @@ def status_in(text: str, action: str) -> str:
 
 
 def _has(text: str, phrases: tuple[str, ...]) -> bool:
-    return any(phrase in text for phrase in phrases)
+    return any(map(text.__contains__, phrases))

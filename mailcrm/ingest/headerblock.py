@@ -284,7 +284,7 @@ def is_announcement(line: str, *, is_forward: bool) -> bool:
     if folded.rstrip(":： ") in ORIGINAL or (is_forward and folded.rstrip(":： ") in FORWARDED):
         return True
     is_short = is_forward and text[-1:] in (":", "：") and text.count(" ") <= 4
-    return is_short and any(stem in folded for stem in FORWARD_STEMS)
+    return is_short and any(map(folded.__contains__, FORWARD_STEMS))
 
 
 def _between_dashes(folded: str) -> str:
@@ -292,8 +292,8 @@ def _between_dashes(folded: str) -> str:
     if folded in FORWARDED or folded in ORIGINAL:
         return "forwarded" if folded in FORWARDED else "original"
     if len(folded) <= _LONGEST_BETWEEN_DASHES:
-        if any(stem in folded for stem in FORWARD_STEMS):
+        if any(map(folded.__contains__, FORWARD_STEMS)):
             return "forwarded"
-        if any(stem in folded for stem in ORIGINAL_STEMS):
+        if any(map(folded.__contains__, ORIGINAL_STEMS)):
             return "original"
     return "rule"  # words of an unknown language between dashes: a header block below decides

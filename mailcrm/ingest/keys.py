@@ -40,7 +40,6 @@ def content_key(
     return _KEY_VERSION + digest.hexdigest()
 
 
-_BLANKS_AT_END = (b" \n", b"\t\n", b"\r\n", b"\x0b\n", b"\x0c\n")
 _BLOCK = 1 << 20
 
 
@@ -49,9 +48,8 @@ def _add(digest: "hashlib._Hash", data: bytes, start: int, *, is_text: bool) -> 
     held: list[bytes] = []  # space that is left out if nothing follows it
     while start < len(data):
         end = _end_of_block(data, start)
-        block = data[start:end].replace(b"\r\n", b"\n")
-        if is_text and any(blank in block for blank in _BLANKS_AT_END):
-            block = b"\n".join(line.rstrip() for line in block.split(b"\n"))
+        block = data[start:end]
+        block = b"\n".join(map(bytes.rstrip, block.split(b"\n"))) if is_text else block.replace(b"\r\n", b"\n")
         bare = block.rstrip()
         if bare:
             digest.update(b"".join((*held, bare)))

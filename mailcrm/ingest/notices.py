@@ -93,7 +93,7 @@ def _with_rule(lines: list[str], end: int) -> int:
 
 
 def _has(text: str, phrases: tuple[str, ...]) -> bool:
-    return any(phrase in text for phrase in phrases)
+    return any(map(text.__contains__, phrases))  # in C: it is asked of every mail
 
 
 # --- below the person's words -------------------------------------------------------------------------------------------
@@ -172,10 +172,10 @@ def is_disclaimer(paragraph: str, *, goes_on: bool = False) -> bool:
         return True
     if not text or (len(text) < _SHORTEST_DISCLAIMER and not goes_on):
         return False
-    secrecy = sum(1 for phrase in _SECRECY if phrase in text)
+    secrecy = sum(map(text.__contains__, _SECRECY))
     if not secrecy and not goes_on:
         return False
-    stock = secrecy + sum(1 for phrase in _LEGAL if phrase in text)
+    stock = secrecy + sum(map(text.__contains__, _LEGAL))
     if goes_on:
         return stock >= 1
     return (secrecy >= 1 and stock >= 2) if _starts_as_disclaimer(text) else (secrecy >= 2 and stock >= 4)
@@ -239,6 +239,15 @@ _REPLY_ABOVE = _folded(
     "выше этой линии|выше этой строки|请在此行上方回复|この行より上に"
 )
 _LONGEST_REPLY_ABOVE = 120
+# Of each of these phrases the longest word with one before and one behind it: it stands by itself wherever the phrase does.
+_INNER_WORDS = frozenset(max(phrase.split()[-2:0:-1], key=len) for phrase in _REPLY_ABOVE if phrase.count(" ") > 1)
+_WITHOUT_INNER_WORDS = tuple(phrase for phrase in _REPLY_ABOVE if phrase.count(" ") < 2)
+
+
+def may_say_reply_above(lines: list[str]) -> bool:
+    """Whether any of these may be such a line as ``is_reply_above`` knows: asked once, not for each of them."""
+    folded = "\n".join(lines).casefold()
+    return not _INNER_WORDS.isdisjoint(folded.split()) or _has(folded, _WITHOUT_INNER_WORDS)
 
 
 def is_reply_above(line: str) -> bool:

@@ -26,7 +26,7 @@ from mailcrm.ingest.headerblock import (
     read_block,
     separator_of,
 )
-from mailcrm.ingest.notices import banner_end, is_reply_above
+from mailcrm.ingest.notices import banner_end, is_reply_above, may_say_reply_above
 from mailcrm.ingest.phrases import LIST_FOOTERS
 from mailcrm.ingest.signature import LONGEST, delimited, is_delimiter
 from mailcrm.mail import SegmentKind
@@ -36,7 +36,6 @@ MARKER_WORDS = "mailcrm: reply above this line"
 _MOST_DELIMITERS = 20
 _LONGEST_CITATION = 3  # lines that a person marks by hand
 _RULES = "-_=~—–―─#* |\t\xa0\u200b\u200e\u200f\u202a\u202b\ufeff"  # what a separator may end in
-_MARKS = (":", "：", "@", "---", "(")
 
 _INITIALS = re.compile(r"[ \t]{0,2}([A-ZÅÄÖА-Я]{2,3})>(?=[ >])")
 
@@ -68,6 +67,7 @@ class _Scan:
         self.lines = lines
         self.is_forward = is_forward
         self.ends = [may_end(line) for line in lines]  # which lines may end an attribution
+        self.may_say_reply_above = may_say_reply_above(lines)
         self.result = [NEW] * len(lines)
         self.at = 0
         self.in_signature = False
@@ -86,9 +86,9 @@ class _Scan:
 
     def _step(self) -> None:
         line = self.lines[self.at]
-        is_told = bool(line.strip()) and not self._is_prose(line) and self._is_anothers(line)
-        if not is_told and not (line.strip() and self._written_by_nobody(line)):
-            self._keep()
+        is_blank = not line or line.isspace()
+        if is_blank or not ((not self._is_prose(line) and self._is_anothers(line)) or self._written_by_nobody(line)):
+            self._keep(is_blank=is_blank)
 
     def _is_anothers(self, line: str) -> bool:
         """Another mail begins here, or a signature: marked, with what belongs to it."""
@@ -115,12 +115,15 @@ class _Scan:
 
     def _is_prose(self, line: str) -> bool:
         """Nothing of which the heads of other mails are made: most lines need not be asked for each of them."""
-        if not line[0].isalnum() or line[-1] in _RULES or any(mark in line for mark in _MARKS):
+        if not line[0].isalnum() or line[-1] in _RULES or ":" in line or "@" in line or "(" in line:
+            return False
+        if "---" in line or "：" in line:
             return False
         return True not in self.ends[self.at : self.at + MOST_WRAPPED]
 
     def _written_by_nobody(self, line: str) -> bool:
-        if (self.at == 0 or not self.lines[self.at - 1].strip()) and is_reply_above(line):
+        is_above = self.may_say_reply_above and (self.at == 0 or not self.lines[self.at - 1].strip())
+        if is_above and is_reply_above(line):
             self._mark(len(self.lines) if self.has_new else self.at + 1, QUOTE if self.has_new else FOOTER)
         elif not self.has_new and (end := banner_end(self.lines, self.at)) > self.at:
             self._mark(end, FOOTER)
@@ -128,9 +131,9 @@ class _Scan:
             return False
         return True
 
-    def _keep(self) -> None:
+    def _keep(self, *, is_blank: bool) -> None:
         self.result[self.at] = SIGNATURE if self.in_signature else NEW
-        self.has_new = self.has_new or (not self.in_signature and bool(self.lines[self.at].strip()))
+        self.has_new = self.has_new or not (self.in_signature or is_blank)
         self.at += 1
 
     def _mark(self, end: int, kind: SegmentKind) -> None:

@@ -185,7 +185,11 @@ def is_mobile_line(line: str) -> bool:
     """ "Sent from my iPhone", in many languages; a sentence that begins so is no such line."""
     if not 8 < len(line) < 160:
         return False
-    begin = line.lstrip(" \t[(<*_>|\xa0")[:80].casefold().replace("i̇", "i")
+    begin = line.lstrip(" \t[(<*_>|\xa0")[:80]
+    stem = begin[:2].lower()
+    if stem.isascii() and stem not in _FIRST_STEMS and stem[:1] not in _FIRST_STEMS:
+        return False
+    begin = begin.casefold().replace("i̇", "i")
     if not (begin[:2] in _FIRST_STEMS or begin[:1] in _FIRST_STEMS) or not begin.startswith(_FIRST_WORDS):
         return False
     text = bare(line)

@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 from mailcrm.ingest.charset import decode
 from mailcrm.ingest.headers import header_text, unescape
 from mailcrm.ingest.mend import mended
+from mailcrm.ingest.sound import sound_tree
 from mailcrm.ingest.stubs import Part, Stubs, stubs_of
 from mailcrm.ingest.transfer import ENCODED, decoded, decoded_blocks
 from mailcrm.ingest.unseen import seen
@@ -79,17 +80,20 @@ def guarded_tree(raw: bytes, defects: list[str], stubs: Stubs | None = None) -> 
 
 
 def _message(short: bytes, stubs: Stubs) -> Message:
-    return email.message_from_bytes(short, partial(Part, stubs))
+    make = partial(Part, stubs)
+    sound = sound_tree(short, make)
+    return email.message_from_bytes(short, make) if sound is None else sound
 
 
-_CONTAINER = re.compile(rb"content-type:\s*(?:multipart|message)/(delivery-status\b)?")
+_CONTAINER = re.compile(rb"\s*(?:multipart|message)/(delivery-status\b)?")
+_TYPE_FIELD = b"content-type:"
 
 
 def _is_costly(raw: bytes) -> bool:
     """Whether taking it apart would cost too much: the parser asks each line about every part it may be the end of, and makes a
     message of each block of a delivery report."""
     folded = raw.lower()
-    containers = [found[1] for found in _CONTAINER.finditer(folded)]
+    containers = [found[1] for found in map(_CONTAINER.match, folded.split(_TYPE_FIELD)[1:]) if found]
     work = len(containers) * raw.count(b"\n")
     if len(containers) > _MOST_CONTAINERS or work > (_MOST_WORK if len(containers) > 30 else 4 * _MOST_WORK):
         return True
