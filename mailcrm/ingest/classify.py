@@ -8,6 +8,7 @@ reverse-path proves a machine, not which one. A human mail must never be taken f
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from mailcrm.ingest import automatic
 from mailcrm.ingest import kind_words as words
@@ -17,6 +18,7 @@ from mailcrm.ingest.headers import Headers, ids_in
 from mailcrm.ingest.html import two_cell_rows
 from mailcrm.ingest.phishing import phishing_hint
 from mailcrm.ingest.report_words import DAEMONS
+from mailcrm.ingest.unmarked import is_unmarked_answer
 from mailcrm.mail import AutoReply, Envelope, FormFields, Hint, MailKind, Meeting, ParsedMail, Reason, Report, Verdict
 
 SpamValues = Mapping[
@@ -98,11 +100,15 @@ def _our_domains(mail: ParsedMail, envelope: Envelope) -> frozenset[str]:
 
 
 def _auto_reply(mail: ParsedMail, envelope: Envelope) -> AutoReply:
-    """What an automatic reply says; its day is the mail's own, if that is to be believed."""
-    written = min(mail.date, envelope.received_at) if mail.date else envelope.received_at
+    """What an automatic reply says."""
     boxes = [box.address for box in (mail.from_, mail.sender, *mail.reply_to, *mail.to, *mail.cc) if box]
     own = frozenset(address.lower() for address in (*boxes, *envelope.rcpt_to))
-    return read_auto_reply(mail.new_text, mail.subject, written.date(), own)
+    return read_auto_reply(mail.new_text, mail.subject, _written_on(mail, envelope), own)
+
+
+def _written_on(mail: ParsedMail, envelope: Envelope) -> date:
+    """The mail's own day, if that is to be believed."""
+    return (min(mail.date, envelope.received_at) if mail.date else envelope.received_at).date()
 
 
 _MACHINES = frozenset(
@@ -301,11 +307,19 @@ def _challenge(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | 
     """Asks the writer to prove to be a person; only a machine's word counts."""
     if any(name in clues.headers for name in words.CHALLENGE_HEADERS):
         return Verdict(MailKind.CHALLENGE, Reason.CHALLENGE)
-    if not (_has_null_path(clues, envelope) or _says_automatic(clues)) or _is_from_list(clues):
+    if not (_has_null_path(clues, envelope) or _says_automatic(clues) or _answers_with_a_link(mail)) or _is_from_list(
+        clues
+    ):
         return None
     if words.CHALLENGE.search(f"{mail.subject}\n{mail.new_text[:1_500]}".lower()):
         return Verdict(MailKind.CHALLENGE, Reason.CHALLENGE, mail.subject[:80])
     return None
+
+
+def _answers_with_a_link(mail: ParsedMail) -> bool:
+    """Names the mail that it answers, has a link and asks nothing: a person who tells of such a mail asks, or quotes it."""
+    is_answer = bool(mail.mentioned_ids) or mail.has_reply_prefix
+    return is_answer and "http" in mail.new_text[:1_500] and "? " not in mail.new_text
 
 
 def _calendar(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
@@ -388,6 +402,20 @@ def _system_notice(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdic
     return None
 
 
+def _unmarked_answer(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict | None:
+    """Nothing but its sentences says that a program wrote it."""
+    local = mail.from_.local.lower() if mail.from_ else ""
+    is_found = is_unmarked_answer(
+        mail.new_text,
+        mail.subject,
+        _written_on(mail, envelope),
+        is_reply=bool(mail.mentioned_ids) or mail.has_reply_prefix,
+        writer=mail.from_.name if mail.from_ else "",
+        is_impersonal=local in words.ROLES or local.startswith(words.NOREPLY),
+    )
+    return Verdict(MailKind.AUTO_REPLY, Reason.AUTO_REPLY_WORDS) if is_found else None
+
+
 def _human(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict:
     return Verdict(MailKind.HUMAN, Reason.WRITTEN_BY_A_PERSON)
 
@@ -407,5 +435,6 @@ _RULES: tuple[Rule, ...] = (
     _spam,
     _bulk,
     _system_notice,
+    _unmarked_answer,
     _human,
 )

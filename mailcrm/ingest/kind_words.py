@@ -210,7 +210,8 @@ CHALLENGE = alternation(
         "confermare il messaggio", "подтвердите, что вы", "complete the verification process",
         "from receiving junk mail", "mailinblack", "vous devez vous authentifier", "demande d'authentification",
         "authenticate yourself to", "authenticate your email", "prove that you are human", "prove you're human",
-        "prove you're not a robot", "not on my whitelist", "not yet on my whitelist", "allow list", "waiting for your verification",
+        "prove you're not a robot", "not on my whitelist", "not yet on my whitelist", "allow list",
+        "waiting for your verification",
         "bestätigen sie, dass sie", "bitte bestätigen sie ihre absenderadresse", "jag är inte en robot",
         "confirmez que vous", "demuestre que es", "dimostra di essere", "bevestig dat u",
     )
@@ -316,5 +317,9 @@ ROLES = frozenset((
     "info", "sales", "contact", "form", "forms", "webform", "web", "website", "www", "wordpress", "admin", "office",
     "support", "hello", "webmaster", "server", "mailer", "notification", "notifications", "myynti", "asiakaspalvelu",
     "lomake", "lomakkeet", "yhteydenotto", "toimisto", "posti", "palvelin", "kontakt", "formular", "kontaktformular",
-    "formulaire", "www-data", "apache",
+    "formulaire", "www-data", "apache", "helpdesk", "servicedesk", "service", "help", "tuki", "palaute", "rekry",
+    "kundservice", "kundtjanst",
+    "kundeservice", "kundenservice", "customerservice", "customer-service", "asiakastuki", "atendimento", "contacto",
+    "kontakt-oss",
+    "personal", "hr", "jobs", "karriere", "bewerbung", "recruiting", "kirjaamo", "registrator",
 ))  # fmt: skip

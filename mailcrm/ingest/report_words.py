@@ -8,8 +8,11 @@ import re
 
 
 def alternation(words: tuple[str, ...]) -> re.Pattern[str]:
-    """One pattern for many literal phrases; a space stands for any white space, a line end included."""
-    return re.compile("|".join(r"\s{1,8}".join(map(re.escape, word.split())) for word in words))
+    """One pattern for many literal phrases; a space stands for any white space, a line end included, "…" for a few words."""
+    return re.compile("|".join(r"\s{1,8}".join(map(re.escape, word.split())).replace("…", _GAP) for word in words))
+
+
+_GAP = r"[^.!?]{1,60}?"
 
 
 DAEMONS = (
