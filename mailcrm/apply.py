@@ -40,8 +40,10 @@ from mailcrm.findings import NOTHING_FOUND, Findings, Via, as_json, attached_mai
 from mailcrm.forwarding import Handed, Written, had_it, write_forward
 from mailcrm.ingest.body import new_text
 from mailcrm.ingest.memory import LONGEST_TEXT, MOST_TEXTS, Known, fold_known, may_hold_quote
+from mailcrm.letter import letter_of
 from mailcrm.mail import (
     Address,
+    Attachment,
     AuthorKind,
     AutoReplyType,
     Change,
@@ -124,6 +126,7 @@ class Placed:
     message_row_id: int | None = None
     events: tuple[Event, ...] = ()
     is_new_lead: bool = False
+    kept_inside: tuple[Attachment, ...] = ()  # pictures of a mail that leaves, which do not
 
 
 Handler = Callable[[Session, Arrival, int, datetime], Placed]
@@ -203,7 +206,9 @@ def _receipt_of(
     orders = arrival.route.orders or Orders()
     more: tuple[Event, ...] = ()
     if arrival.route.kind is RouteKind.REPLY and orders.note:
-        more = write_note(session, _lead_of(arrival.route), orders.note, user_id, now).events
+        noted = write_note(session, _lead_of(arrival.route), orders.note, user_id, now)
+        add_files(session, noted.id, placed.kept_inside)
+        more = noted.events
     left_out = (*orders.faults, *carried.left_out)
     if not (left_out or carried.asked or wants_receipts(session, user_id)):
         return more
@@ -600,7 +605,11 @@ def _reply(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -
     """A salesperson's mail carried to the customer."""
     route = arrival.route
     lead_id, user_id = _lead_of(route), _user_of(arrival)
-    row_id = _write_from_staff(session, arrival, inbound_id, lead_id, "email_out", now)
+    letter = letter_of(arrival.mail, arrival.facts.sent_hashes, has_note=bool(route.orders and route.orders.note))
+    entry = replace(_entry_from_staff(arrival, inbound_id, lead_id, "email_out", now), letter_html=letter.html)
+    row_id = add_message(session, replace(entry, html=letter.html or entry.html))
+    _remember_ids(session, arrival, lead_id, row_id)
+    add_files(session, row_id, letter.files)
     assigned: tuple[Event, ...] = ()
     if route.takes_lead:
         assigned = assign(session, lead_id, user_id, user_id, now, Reason.OWNER_TOOK_IT).events
@@ -616,7 +625,7 @@ def _reply(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -
         had_it_directly=_header_keys(arrival.mail),
         only_to_key=route.only_to_key,
     )
-    return Placed(lead_id, row_id, (*assigned, told))
+    return Placed(lead_id, row_id, (*assigned, told), kept_inside=letter.inside)
 
 
 def _confirm(session: Session, lead_id: int, key: str) -> None:
@@ -881,22 +890,22 @@ def _write_from_staff(
     session: Session, arrival: Arrival, inbound_id: int, lead_id: int, kind: str, now: datetime
 ) -> int:
     """A user's mail on a lead. What we had sent them ourselves is not attached again."""
-    author = arrival.facts.author
-    base = _entry(arrival, inbound_id, lead_id, kind, now)
-    row_id = add_message(
-        session,
-        replace(
-            base,
-            author_kind="user",
-            author_user_id=author.user_id,
-            author_name=author.address.name[:300],
-            author_address=author.address.address[:320],
-        ),
-    )
+    row_id = add_message(session, _entry_from_staff(arrival, inbound_id, lead_id, kind, now))
     _remember_ids(session, arrival, lead_id, row_id)
     own = [a for a in arrival.mail.attachments if a.sha256 not in arrival.facts.sent_hashes]
     add_files(session, row_id, tuple(own))
     return row_id
+
+
+def _entry_from_staff(arrival: Arrival, inbound_id: int, lead_id: int, kind: str, now: datetime) -> NewMessage:
+    author = arrival.facts.author
+    return replace(
+        _entry(arrival, inbound_id, lead_id, kind, now),
+        author_kind="user",
+        author_user_id=author.user_id,
+        author_name=author.address.name[:300],
+        author_address=author.address.address[:320],
+    )
 
 
 def _entry(arrival: Arrival, inbound_id: int, lead_id: int, kind: str, now: datetime) -> NewMessage:

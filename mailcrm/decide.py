@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailcrm.address import address_key, looks_like_token
+from mailcrm.letter import is_open_winmail
 from mailcrm.mail import (
     AuthorKind,
     AutoReplyType,
@@ -391,6 +392,8 @@ def staff_reply_fault(case: Case) -> Route | None:
     """What must not reach a customer in a salesperson's mail, or cannot be read well enough to tell (DESIGN section 5)."""
     mail = case.mail
     for part in mail.attachments:
+        if is_open_winmail(part) and mail.new_text.strip():
+            continue  # what is in it stands beside it and is looked at itself
         if part.content_type in _UNREADABLE_TYPES or part.filename.lower().endswith(_UNREADABLE_NAMES):
             return Route(RouteKind.HOLD, Reason.STAFF_REPLY_UNREADABLE_PART, part.filename)
     own = [a for a in mail.attachments if a.sha256 not in case.facts.sent_hashes]

@@ -44,7 +44,7 @@ def without_commands(mail: ParsedMail, text: str) -> ParsedMail:
     rest = tuple(part for part in mail.segments if part.kind is not SegmentKind.NEW)
     new = (Segment(SegmentKind.NEW, text),) if text else ()
     subject = "" if looks_commanding(mail.subject[:1]) else mail.subject
-    return replace(mail, new_text=text, segments=(*new, *rest), html="", html_raw="", subject=subject)
+    return replace(mail, new_text=text, segments=(*new, *rest), html="", subject=subject)
 
 
 def is_undo(mail: ParsedMail) -> bool:

@@ -36,6 +36,7 @@ class NewMessage:
     new_text: str = ""
     segments: Sequence[Mapping[str, str]] = ()
     html: str = ""
+    letter_html: str = ""
     message_id: str = ""
     reference_ids: Sequence[str] = ()
     to: Sequence[Mapping[str, str]] = ()

@@ -190,7 +190,7 @@ def signatures_of(bodies: Bodies) -> tuple[Attachment, ...]:
 def _unpacked(file: TnefFile, number: int) -> Attachment:
     name = _label(file.name.encode()) if file.name.strip() else f"winmail-{number}.bin"
     content_type = guess_type(name)[0] or "application/octet-stream"
-    return _file(name, content_type, file.data, "", False)
+    return _file(name, content_type, file.data, clean_text(file.content_id)[:_LONGEST_ID], False)
 
 
 # Names of parts that carry none but are known by their type.

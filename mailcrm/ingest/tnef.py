@@ -17,8 +17,9 @@ _MOST_FILES = 200
 _MOST_PROPERTIES = 2_000
 
 _ATTACHMENT_LEVEL = 2
+_END = -1
 _BODY, _DATA, _TITLE, _RENDER, _MAPI, _ATTACHMENT = 0x800C, 0x800F, 0x8010, 0x9002, 0x9003, 0x9005
-_PLAIN, _HTML, _OBJECT, _LONG_NAME, _SHORT_NAME = 0x1000, 0x1013, 0x3701, 0x3707, 0x3704
+_PLAIN, _HTML, _OBJECT, _LONG_NAME, _SHORT_NAME, _CONTENT_ID = 0x1000, 0x1013, 0x3701, 0x3707, 0x3704, 0x3712
 _FIXED = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 10: 4, 11: 4, 20: 8, 64: 8, 72: 16}
 _TEXT, _UNICODE = 0x1E, 0x1F
 _VARIABLE = frozenset((0x0D, _TEXT, _UNICODE, 0x102))
@@ -28,15 +29,21 @@ _VARIABLE = frozenset((0x0D, _TEXT, _UNICODE, 0x102))
 class TnefFile:
     name: str = ""
     data: bytes = b""
+    content_id: str = ""
+    is_object: bool = False  # an attached mail, or what a program embedded
 
 
 @dataclass(slots=True)
 class Tnef:
-    """What was found; ``html`` holds bytes of the character set it declares itself."""
+    """What was found; ``html`` holds bytes of the character set it declares itself.
+
+    ``is_whole``: it was read to its end, and each of its files is here; an embedded object or mail is not.
+    """
 
     text: str = ""
     html: bytes = b""
     files: list[TnefFile] = field(default_factory=list)
+    is_whole: bool = True
 
 
 def is_tnef(data: bytes) -> bool:
@@ -45,9 +52,11 @@ def is_tnef(data: bytes) -> bool:
 
 def read_tnef(data: bytes) -> Tnef:
     """The files and the text; what is broken is left out."""
-    found = Tnef()
+    found = Tnef(is_whole=False)
     for level, name, value in _objects(data):
-        if level == _ATTACHMENT_LEVEL:
+        if level == _END:
+            found.is_whole = True
+        elif level == _ATTACHMENT_LEVEL:
             _add_to_file(found, name, value)
         elif name == _BODY:
             found.text = _text(value)
@@ -57,13 +66,19 @@ def read_tnef(data: bytes) -> Tnef:
                     found.text = _text(said)
                 elif key == _HTML and isinstance(said, bytes):
                     found.html = said
+    is_each_open = all(one.data and not one.is_object for one in found.files) and len(found.files) <= _MOST_FILES
+    found.is_whole = found.is_whole and is_each_open
     found.files = [one for one in found.files if one.data][:_MOST_FILES]
     return found
 
 
 def _objects(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """The objects in order, and after the last of a file that ends where one ends, the level ``_END``."""
     place = 6  # behind signature and key
     for _ in range(_MOST_OBJECTS):
+        if place == len(data):
+            yield _END, 0, b""
+            return
         if place + 9 > len(data):
             return
         level, name, _, length = struct.unpack_from("<BHHI", data, place)
@@ -85,8 +100,10 @@ def _add_to_file(found: Tnef, name: int, value: bytes) -> None:
         for key, said in _properties(value):
             if key == _LONG_NAME or (key == _SHORT_NAME and not file.name):
                 file.name = _text(said)
+            elif key == _CONTENT_ID:
+                file.content_id = _text(said).strip("<> ")
             elif key == _OBJECT and not file.data and isinstance(said, bytes):
-                file.data = said[16:]  # an attached mail, behind the identifier of its interface
+                file.data, file.is_object = said[16:], True  # an attached mail, behind the identifier of its interface
 
 
 def _properties(data: bytes) -> Iterator[tuple[int, bytes | str]]:

@@ -3,6 +3,7 @@
 It holds no staff address, no notice id, no token but its own.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from markupsafe import Markup
@@ -11,6 +12,7 @@ from mailcrm.i18n import Translator, format_datetime, known_locale, translator
 from mailcrm.mail import Intent
 from mailcrm.marker import has_marker
 from mailcrm.notify.assembling import Composed, assembled, file_parts
+from mailcrm.notify.letter_html import letter_of
 from mailcrm.notify.letterhead import Letterhead, called, fit_mailbox, header_text, mailbox, token_address
 from mailcrm.notify.material import Card, Material, Shown
 from mailcrm.notify.mime import mailboxes, message_ids
@@ -28,7 +30,9 @@ def customer_mail(material: Material, head: Letterhead, templates: Templates, no
     answered = material.answered
     words = translator(locale)
     quoted = quote_of(answered, words, head) if answered and not _is_new_person(material) else ""
-    values = {"text": tidy(message.words), "html": html_of(tidy(message.words)), "quote": quoted, **_quote_html(quoted)}
+    letter = letter_of(message, material.contents or {}, head.domain)
+    html = letter.html or html_of(tidy(message.words))
+    values = {"text": tidy(message.words), "html": html, "quote": quoted, **_quote_html(quoted)}
     values["subject"] = _customer_subject(message, answered, card, head)
     rendered = templates.render("customer_reply", locale, values)
     sender = f"{material.actor.name} / {head.company}" if material.actor else head.company
@@ -41,7 +45,9 @@ def customer_mail(material: Material, head: Letterhead, templates: Templates, no
         ("Reply-To", mailbox(sender, reply_to)),
         *_thread_headers(answered),
     ]
-    return assembled(material, head, rendered, headers, file_parts(material), now)
+    others = replace(message, files=tuple(file for file in message.files if file.sha256 not in letter.shown))
+    parts = [*letter.pictures, *file_parts(replace(material, message=others))]
+    return assembled(material, head, rendered, headers, parts, now)
 
 
 def _is_new_person(material: Material) -> bool:

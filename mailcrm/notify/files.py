@@ -49,6 +49,10 @@ def is_picture(file: File) -> bool:
     return file.is_inline and file.content_type.lower() in _PICTURES
 
 
+def is_logo(file: File) -> bool:
+    return file.is_inline and file.size < _SMALL_INLINE
+
+
 def carried(files: Sequence[File], limit: int) -> frozenset[int]:
     """The ids of the files that go along: in order, together at most ``limit`` bytes; nothing that runs, no logos.
 
@@ -58,8 +62,7 @@ def carried(files: Sequence[File], limit: int) -> frozenset[int]:
     left = limit
     pictures = 0
     for file in files:
-        is_logo = file.is_inline and file.size < _SMALL_INLINE
-        if is_executable(file.filename) or is_logo or file.size > left:
+        if is_executable(file.filename) or is_logo(file) or file.size > left:
             continue
         if is_picture(file):
             if file.size > _LARGE_INLINE or pictures == _MOST_PICTURES:

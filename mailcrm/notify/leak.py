@@ -9,9 +9,11 @@ import email
 import email.policy
 import html
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from urllib.parse import unquote
 
 from mailcrm.address import looks_like_token
 from mailcrm.commands.reading import holds_command
@@ -20,7 +22,14 @@ from mailcrm.marker import has_marker
 _BETWEEN_WORDS = re.compile(r"[>|\s]+")
 _AT = re.compile(r"@([\w.-]+)")
 _LOCAL = re.compile(r"[\w.+-]{26,64}\Z")
-_TAG = re.compile(r"<[^<>]*>")
+_TAG = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
+_BLOCK_TAG = re.compile(
+    r"<(?:br|hr|/?(?:p|div|li|ul|ol|tr|td|th|table|tbody|h[1-6]|blockquote|pre|body))\b[^<>]*>", re.IGNORECASE
+)
+_UNSEEN = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
+)
+_MOST_LINKED = 2_000_000  # characters of a text whose links are read
 _FOLD = re.compile(r"\r?\n[ \t]")  # RFC 5545 3.1
 _BEGINS_LIKE_A_MAIL = re.compile(rb"\s*(From |[A-Za-z][A-Za-z-]*:\s)")
 _NARROW = re.compile(rb"[\t\n\r -~\x80-\xbf\xc3]{12,}")
@@ -66,6 +75,7 @@ def leak(raw: bytes, forbidden: Forbidden) -> str:
         _host(said, forbidden.page_host),
         _card(said, forbidden.card_lines, known),
         _note(said, forbidden.notes, known),
+        _only_in_html(raw),
     )
     return next((found for found in checks if found), "")
 
@@ -75,11 +85,33 @@ def _command(raw: bytes, known: str) -> str:
 
     Within a line too: a mail client that lost the line breaks has put commands and text into one.
     """
-    body = email.message_from_bytes(raw, policy=email.policy.default).get_body(("plain",))
-    content = body.get_payload(decode=True) if body is not None else b""
-    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
-    found = (line for line in text.splitlines() if holds_command(line) and _folded(line).strip() not in known)
+    plain, shown = _body(raw, "plain"), _without_tags(_body(raw, "html"))
+    lines = (_without_unseen(line) for line in (*plain.splitlines(), *shown.splitlines()))
+    found = (line for line in lines if holds_command(line) and _folded(line).strip() not in known)
     return next((f"The mail holds a command: {line.strip()[:100]}" for line in found), "")
+
+
+def _only_in_html(raw: bytes) -> str:
+    """The HTML says what the text says, in its order, and nothing more: the text is what was read and checked."""
+    said = iter(_counted(_body(raw, "plain")))
+    is_said = all(letter in said for letter in _counted(_without_tags(_body(raw, "html"))))
+    return "" if is_said else "The mail shows something that its text does not say"
+
+
+def _body(raw: bytes, kind: str) -> str:
+    body = email.message_from_bytes(raw, policy=email.policy.default).get_body((kind,))
+    content = body.get_payload(decode=True) if body is not None else b""
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+
+
+def _without_tags(shown: str) -> str:
+    """What a reader sees of HTML, blocks on lines of their own."""
+    return html.unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", shown.replace("\n", " "))))
+
+
+def _counted(text: str) -> str:
+    """Letters and figures, and what makes a command or an address; not what a text draws in the place of bold or a list."""
+    return "".join(c for c in text if c.isalnum() or c in "/#@\\")
 
 
 def _texts(raw: bytes, depth: int = 0) -> Iterable[str]:
@@ -97,6 +129,9 @@ def _texts(raw: bytes, depth: int = 0) -> Iterable[str]:
             yield text
             if "<" in text:
                 yield html.unescape(_TAG.sub("", text))
+                yield html.unescape(_TAG.sub(" ", text))
+            if "%" in text and len(text) <= _MOST_LINKED:
+                yield unquote(unquote(html.unescape(text)))  # twice: a link in a link
             if "BEGIN:V" in text[:4000]:
                 yield _unfolded(text)
         if part is not mail and depth < _DEPTH and _BEGINS_LIKE_A_MAIL.match(content):
@@ -139,8 +174,17 @@ def _decoded(content: bytes) -> str:
 
 
 def _folded(text: str) -> str:
-    """Without case, line breaks and the signs of quotes, wherever they stand: HTML may have joined quoted lines to one."""
-    return _BETWEEN_WORDS.sub(" ", text).casefold()
+    """Without case, line breaks and the signs of quotes, wherever they stand: HTML may have joined quoted lines to one.
+
+    Letters that nobody sees are left out, and wide or joined ones are read as what they look like.
+    """
+    return _BETWEEN_WORDS.sub(" ", _without_unseen(text)).casefold()
+
+
+def _without_unseen(text: str) -> str:
+    if text.isascii():
+        return text
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
 
 
 def _marker(said: Sequence[str]) -> str:

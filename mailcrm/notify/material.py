@@ -17,7 +17,7 @@ from mailcrm.address import address_key
 from mailcrm.findings import NOTHING_FOUND, Findings, findings_of
 from mailcrm.mail import Address, NoticeKind
 from mailcrm.notify.excerpt import excerpt
-from mailcrm.notify.files import File, carried
+from mailcrm.notify.files import File, carried, is_logo
 from mailcrm.notify.letterhead import Letterhead, is_thread_root
 from mailcrm.notify.outbox import Outgoing
 from mailcrm.notify.people import NOBODY_OUTSIDE, Outside, read_outside
@@ -103,6 +103,7 @@ class Shown:
     is_guess: bool = False
     files: tuple[File, ...] = ()
     found: Findings = NOTHING_FOUND
+    letter_html: str = ""  # what is newly written, as its writer formatted it
 
     @property
     def words(self) -> str:
@@ -496,6 +497,7 @@ def _shown(row: _AnyRow, files: tuple[File, ...] = (), partner_name: str = "") -
         is_unconfirmed=row.is_unconfirmed,
         is_guess=row.is_guess,
         files=files,
+        letter_html=row.letter_html,
     )
 
 
@@ -559,7 +561,7 @@ def _for_customer(session: Session, material: Material) -> Material:
 def _files_of_others(session: Session, material: Material) -> tuple[str, ...]:
     """Of the files of this mail, one that only another customer sent us; asked where there are files."""
     files = material.message.files if material.message else ()
-    hashes = sorted({file.sha256 for file in files if not file.is_inline})[:_MOST_FILES]
+    hashes = sorted({file.sha256 for file in files if not is_logo(file)})[:_MOST_FILES]
     if not hashes:
         return ()
     row = material.row

@@ -386,6 +386,7 @@ message = Table(
     _ref("inbound_id", "inbound", index=True),
     _ref("outbox_id", "outbox", index=True),  # the mail to the customer that carries it
     _ref("raw_id", "raw", index=True),
+    Column("letter_html", Text, nullable=False, server_default=""),  # new_text as formatted, for the customer
     CheckConstraint("kind in ('email_in', 'email_out', 'note', 'event')", name="kind"),
     CheckConstraint("author_kind in ('partner', 'user', 'system')", name="author_kind"),
     Index("ix_message_lead_at", "lead_id", "at", "id"),

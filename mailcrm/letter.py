@@ -1,0 +1,53 @@
+"""A colleague's mail as it leaves for the customer: the HTML of what they wrote, if that is certain, and its files. Pure.
+
+Pictures in what they wrote stay where they put them. Pictures elsewhere in their HTML belong to a signature, a quote or a note: a
+small one is a logo and stays here, a larger one leaves as a file, unless the mail has a note, which it may belong to.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from mailcrm.ingest.charset import clean_text, decode
+from mailcrm.ingest.formatting import formatted
+from mailcrm.ingest.tnef import is_tnef, read_tnef
+from mailcrm.mail import Attachment, ParsedMail
+from mailcrm.pictures import clean_picture
+
+_LOGO = 8_000  # bytes; a picture in the text below this is one
+_LARGEST_PICTURE = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """``html`` is "" where only the text leaves; ``inside`` are pictures that belong to the mail's note."""
+
+    html: str
+    files: tuple[Attachment, ...]
+    inside: tuple[Attachment, ...] = ()
+
+
+def letter_of(mail: ParsedMail, known_hashes: Set[str], *, has_note: bool = False) -> Letter:
+    """What of the mail leaves with its ``new_text``; files of ``known_hashes`` we sent to its writer ourselves."""
+    own = tuple(a for a in mail.attachments if a.sha256 not in known_hashes and not is_open_winmail(a))
+    html = mail.html_raw or _html_in_winmail(mail)
+    named = [a for a in own if a.content_id and f"cid:{a.content_id}" in html]
+    fit = {a.content_id: a.sha256 for a in named if a.size <= _LARGEST_PICTURE and clean_picture(a.content)}
+    found = formatted(html, mail.new_text, fit)
+    elsewhere = [a for a in named if found is None or a.sha256 not in found.shown]
+    if has_note:
+        inside = tuple(elsewhere)
+        return Letter(found.html if found else "", tuple(a for a in own if a not in inside), inside)
+    if found is None:
+        return Letter("", own)
+    logos = [a for a in elsewhere if a.size < _LOGO]
+    return Letter(found.html, tuple(a for a in own if a not in logos))
+
+
+def is_open_winmail(part: Attachment) -> bool:
+    """Whether it is a winmail.dat that was read whole: its files stand beside it, and the customer could not open it."""
+    return is_tnef(part.content) and read_tnef(part.content).is_whole
+
+
+def _html_in_winmail(mail: ParsedMail) -> str:
+    packed = next((read_tnef(a.content) for a in mail.attachments if is_tnef(a.content)), None)
+    return clean_text(decode(packed.html, "", is_html=True)[0]) if packed else ""
