@@ -30,6 +30,7 @@ from mailcrm.crm.leads import (
 )
 from mailcrm.crm.meetings import CalendarMail, heed
 from mailcrm.crm.moving import move_message
+from mailcrm.crm.numbered import carry_out_answer
 from mailcrm.crm.participants import Joining, add_people
 from mailcrm.crm.people import wants_receipts
 from mailcrm.crm.splitting import give_turn
@@ -51,6 +52,7 @@ from mailcrm.mail import (
     Event,
     Facts,
     Fault,
+    FaultWhy,
     Hint,
     HintKind,
     LeadFacts,
@@ -157,6 +159,8 @@ def _obeyed(session: Session, arrival: Arrival, now: datetime) -> tuple[Arrival,
 
     If one of them cannot be, the mail is held as it came.
     """
+    if arrival.route.answer is not None:
+        return arrival, _answered(session, arrival, now)
     orders = arrival.route.orders
     if orders is None or arrival.route.kind is RouteKind.HOLD:
         return arrival, None
@@ -177,6 +181,22 @@ def _obeyed(session: Session, arrival: Arrival, now: datetime) -> tuple[Arrival,
         route = replace(route, kind=RouteKind.COMMANDS)
     text = orders.text if route.kind is RouteKind.REPLY else orders.note
     return replace(arrival, route=route, mail=without_commands(arrival.mail, text)), carried
+
+
+def _answered(session: Session, arrival: Arrival, now: datetime) -> Carried | None:
+    """The answer to a digest, number by number; nothing comes of a word of thanks. Files have no lead to go to."""
+    answer = arrival.route.answer
+    files = [a.filename for a in arrival.mail.attachments if not a.is_inline]
+    if answer is None or (answer.is_empty and not files and arrival.mail.new_text.strip()):
+        return None
+    carried = carry_out_answer(session, _given(arrival, Orders()), answer, now)
+    left_out = list(carried.left_out)
+    if files:
+        said = "A file has no lead to go to: answer a mail of its lead."
+        left_out.append(Fault(", ".join(files), FaultWhy.REFUSED, said))
+    if answer.is_empty and not files:
+        left_out.append(Fault("", FaultWhy.NO_DIGEST_NUMBER))
+    return replace(carried, left_out=(*answer.faults, *left_out))
 
 
 def _given(arrival: Arrival, orders: Orders) -> Given:
@@ -213,8 +233,15 @@ def _receipt_of(
     if not (left_out or carried.asked or wants_receipts(session, user_id)):
         return more
     changes = (*carried.changes, *map(fault_change, left_out), *_destination(session, arrival, bool(more), now))
+    answer = arrival.route.answer
     told = Event(
-        "receipt", carried.lead_id, inbound_id=inbound_id, actor_user_id=user_id, changes=changes, run_id=run_id
+        "receipt",
+        carried.lead_id,
+        inbound_id=inbound_id,
+        outbox_id=answer.outbox_id if answer else None,
+        actor_user_id=user_id,
+        changes=changes,
+        run_id=run_id,
     )
     return (*more, told)
 
@@ -229,7 +256,7 @@ def _destination(session: Session, arrival: Arrival, has_note: bool, now: dateti
         return (Change("sent", (("to", to),)), *((Change("noted"),) if has_note else ()))
     if route.kind is RouteKind.NOTE:
         return (Change("noted"),)
-    return (Change("not_sent"),)
+    return () if route.answer else (Change("not_sent"),)
 
 
 def fault_change(fault: Fault) -> Change:

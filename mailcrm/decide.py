@@ -30,7 +30,7 @@ from mailcrm.mail import (
     Verdict,
 )
 from mailcrm.marker import has_marker
-from mailcrm.orders import as_note, decision_of, is_undo, orders_of, without_commands
+from mailcrm.orders import as_note, decision_of, digest_answer_of, is_undo, orders_of, without_commands
 from mailcrm.rules import Rules
 from mailcrm.threading.author import is_no_reply, is_role
 from mailcrm.threading.owner import owner_of
@@ -225,7 +225,7 @@ def staff_token(case: Case) -> Route | None:
     if not permitting and not notes:
         return None
     named = permitting or notes
-    own = [t for t in permitting if t.intent in (Intent.UNDO, Intent.DECIDE)]
+    own = [t for t in permitting if t.intent in (Intent.UNDO, Intent.DECIDE) or t.digest_id is not None]
     if own and not notes:
         return _by_own_token(case, own[0])
     if len({t.lead_id for t in named if t.lead_id is not None}) > 1:
@@ -255,7 +255,7 @@ def _orders_fault(case: Case, permitting: list[TokenHit], lead_id: int | None) -
 
 
 def _by_own_token(case: Case, token: TokenHit) -> Route:
-    """The answer to a receipt or to a question: one word does what it offers, anything else stays inside."""
+    """The answer to a receipt, a digest or a question: it does what was offered, anything else stays inside."""
     if token.is_retired or token.user_id != case.facts.author.user_id or not _is_addressed(case, token):
         return Route(RouteKind.HOLD, Reason.CUSTOMER_OR_NOTE, lead_id=token.lead_id)
     if token.intent is Intent.DECIDE and (decision := decision_of(case.mail)) is not None:
@@ -264,6 +264,9 @@ def _by_own_token(case: Case, token: TokenHit) -> Route:
     if token.intent is Intent.UNDO and is_undo(case.mail):
         orders = Orders((Command(Verb.UNDO, "undo", number=token.outbox_id),))
         return Route(RouteKind.COMMANDS, Reason.UNDO_TOKEN, lead_id=token.lead_id, orders=orders)
+    if token.digest_id is not None and case.facts.writer is not None:
+        answer = digest_answer_of(case.mail, token.digest_id, case.facts.writer, case.now)
+        return Route(RouteKind.COMMANDS, Reason.DIGEST_ANSWER, answer=answer)
     if case.orders and (against := _orders_fault(case, [token], token.lead_id)):
         return against
     if case.orders:

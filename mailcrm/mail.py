@@ -476,6 +476,7 @@ class Reason(StrEnum):
     COMMANDS = "commands"
     COMMAND_NOT_UNDERSTOOD = "command_not_understood"
     UNDO_TOKEN = "undo_token"
+    DIGEST_ANSWER = "digest_answer"
     RELEASED_BY_MAIL = "released_by_mail"
     STAFF_NOT_PROVEN = "staff_not_proven"
     STAFF_REPLY_LEAKS = "staff_reply_leaks"
@@ -647,6 +648,9 @@ class FaultWhy(StrEnum):
     NO_NUMBER = "no_number"
     MAY_GO_ON = "may_go_on"  # a long line with text right below it
     TOO_MANY = "too_many"
+    NO_DIGEST_NUMBER = "no_digest_number"  # a line of the answer to a digest that names none of its numbers
+    NO_ACTION = "no_action"  # a number, and nothing that is to be done
+    SEVERAL = "several"  # text, or the next number: it may be either
     REFUSED = "refused"  # understood, and not possible; ``detail`` says why
 
 
@@ -673,6 +677,35 @@ class Orders:
     def is_empty(self) -> bool:
         """Whether there is no command at all: the mail is a mail."""
         return not self.commands and not self.faults and not self.note
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """What is to be done with some of a digest's numbers; none: with all of them. ``decision`` is about held mail.
+
+    ``is_bare``: a date or a name alone, without a command word.
+    """
+
+    numbers: tuple[int, ...]
+    line: str
+    command: Command | None = None
+    decision: Decision | None = None
+    is_bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DigestAnswer:
+    """The answer to a digest, told apart. ``commands`` are those that need no number."""
+
+    outbox_id: int  # of the digest that was answered
+    entries: tuple[Numbered, ...] = ()
+    commands: tuple[Command, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it asks for nothing: a word of thanks."""
+        return not (self.entries or self.commands or self.faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -706,6 +739,7 @@ class TokenHit:
     is_named: bool = True  # it stands in the mail's own To or Cc as well
     kind: str = ""  # of notice: a question or a digest is never a way to the customer
     claimed_key: str = ""  # of the question whether an address is the user's: that address
+    digest_id: int | None = None  # of a digest, and of a receipt about the answer to one: the digest's outbox row
 
 
 @dataclass(frozen=True, slots=True)
@@ -951,6 +985,7 @@ class Route:
     confirms_key: str = ""
     orders: Orders | None = None  # commands of a proven user; ``text`` and ``note`` are what is left of the mail
     is_lenient: bool = False  # released: what cannot be done is left out
+    answer: DigestAnswer | None = None  # to a digest, of the user to whom it went
     question_id: int | None = None  # the outbox row of the question that this mail answers
     decision: Decision | None = None
 

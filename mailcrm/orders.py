@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailcrm.commands.grammar import Place
+from mailcrm.commands.numbered import is_surely_numbered, read_answer
 from mailcrm.commands.reading import looks_commanding, read_orders
 from mailcrm.commands.words import DECISION_WORDS, UNDO_WORDS
 from mailcrm.ingest.body import own_text
 from mailcrm.ingest.signature import is_closing
-from mailcrm.mail import Address, Decision, Orders, ParsedMail, Segment, SegmentKind, Verb, Writer
+from mailcrm.mail import Address, Decision, DigestAnswer, Orders, ParsedMail, Segment, SegmentKind, Verb, Writer
 
 _ENDS = " \t\xa0.,!;:\"'*_/"
 
@@ -27,6 +28,17 @@ def orders_of(mail: ParsedMail, writer: Writer, now: datetime) -> Orders | None:
     if orders.is_empty:
         return None
     return replace(orders, text="" if is_only_good_bye(orders.text, writer.name) else orders.text)
+
+
+def digest_answer_of(mail: ParsedMail, outbox_id: int, writer: Writer, now: datetime) -> DigestAnswer:
+    """What the answer to a digest asks for. Below a good-bye only what is surely an entry is one: the rest is a signature."""
+    kept: list[str] = []
+    is_below = False
+    for line in own_text(mail.segments).split("\n"):
+        is_good_bye = is_closing(line, writer.name)
+        is_below = is_below or is_good_bye
+        kept.append("" if is_good_bye or (is_below and not is_surely_numbered(line)) else line)
+    return read_answer("\n".join(kept), outbox_id, Place(now, writer.time_zone, writer.locale))
 
 
 def is_only_good_bye(text: str, writer: str) -> bool:

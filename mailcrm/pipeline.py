@@ -308,7 +308,7 @@ class Worker:
 
     def _run_group(self, begun: _Begun) -> None:
         read = self._with_proof(self._understand_all(begun), begun)
-        if any(looks_commanding(item.mail.new_text.lstrip()[:2]) for item in read):
+        if any(looks_commanding(item.mail.new_text.lstrip()[:2]) or _answers_digest(item) for item in read):
             warm()  # the words for dates, outside the transaction
         try:
             self._store_blobs(read)
@@ -468,6 +468,12 @@ class Worker:
             log.warning("what was put aside cannot be shown yet (%s)", type(e).__name__)
             return
         self._shown_count = count
+
+
+def _answers_digest(item: _Read) -> bool:
+    """Whether the mail may answer a digest, or the receipt about such an answer."""
+    claims = map(read_token, item.entry.envelope.rcpt_to)
+    return any(claim is not None and claim.intent in (Intent.DIGEST, Intent.UNDO) for claim in claims)
 
 
 def _in_words(error: Exception) -> str:

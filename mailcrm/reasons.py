@@ -64,6 +64,7 @@ REASONS: Mapping[str, str] = {
     Reason.COMMANDS: _("A colleague says what to do"),
     Reason.COMMAND_NOT_UNDERSTOOD: _("A line looks like a command and cannot be carried out"),
     Reason.UNDO_TOKEN: _("A colleague takes back what commands changed"),
+    Reason.DIGEST_ANSWER: _("A colleague answers a digest by its numbers"),
     Reason.RELEASED_BY_MAIL: _("A colleague answered our question"),
     Reason.STAFF_NOT_PROVEN: _("It says it is from a colleague, but nothing proves it"),
     Reason.STAFF_REPLY_LEAKS: _("The new text still holds parts of an internal notice"),

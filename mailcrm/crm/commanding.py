@@ -85,7 +85,7 @@ def carry_out(session: Session, given: Given, commands: Collection[Command], now
     who = actor(session, given.user_id)
     if who is None:
         raise NotDone(Fault("", FaultWhy.REFUSED, "Your role does not allow this."))
-    run = _Run(session, given, who, now)
+    run = Run(session, given, who, now)
     left_out = [fault for command in commands if (fault := _obeyed(run, command)) is not None]
     run.end()
     events = tuple(run.events)
@@ -93,7 +93,7 @@ def carry_out(session: Session, given: Given, commands: Collection[Command], now
     return Carried(run.lead_id, tuple(run.changes), run.steps, events, asked, tuple(left_out))
 
 
-def _obeyed(run: "_Run", command: Command) -> Fault | None:
+def _obeyed(run: "Run", command: Command) -> Fault | None:
     before = run.state()
     try:
         with savepoint(run.session, "one_command"):
@@ -108,7 +108,7 @@ def _obeyed(run: "_Run", command: Command) -> Fault | None:
     return None
 
 
-class _Run:
+class Run:
     """One mail's commands on their way through the verbs."""
 
     def __init__(self, session: Session, given: Given, who: Actor, now: datetime) -> None:
@@ -182,39 +182,39 @@ class _State:
 # --- stage, owner, value --------------------------------------------------------------------------------------------------
 
 
-def _stage_of(run: _Run, kind: str) -> Stage:
+def _stage_of(run: Run, kind: str) -> Stage:
     found = next((stage for stage in all_stages(run.session) if stage.kind == kind), None)
     if found is None:
         raise Refused("There is no such stage.")
     return found
 
 
-def _moved(run: _Run, stage: Stage, **more: Any) -> None:
+def _moved(run: Run, stage: Stage, **more: Any) -> None:
     run.tell(leads.move_to_stage(run.session, run.lead, stage.id, run.by, run.now, **more).events)
     until = more.get("hold_until")
     values = {"en": stage.name_en, "fi": stage.name_fi}
     run.changed("stage", **values, reason=more.get("reason", ""), until=until.isoformat() if until else "")
 
 
-def _won(run: _Run, command: Command) -> None:
+def _won(run: Run, command: Command) -> None:
     _moved(run, _stage_of(run, "won"))
     if command.amount is not None:
         _value(run, command)
 
 
-def _lost(run: _Run, command: Command) -> None:
+def _lost(run: Run, command: Command) -> None:
     _moved(run, _stage_of(run, "lost"), reason=command.text)
 
 
-def _cancel(run: _Run, command: Command) -> None:
+def _cancel(run: Run, command: Command) -> None:
     _moved(run, _stage_of(run, "cancelled"), reason=command.text)
 
 
-def _hold(run: _Run, command: Command) -> None:
+def _hold(run: Run, command: Command) -> None:
     _moved(run, _stage_of(run, "on_hold"), hold_until=command.day)
 
 
-def _stage(run: _Run, command: Command) -> None:
+def _stage(run: Run, command: Command) -> None:
     to = stage_named(run.session, command.text)
     if to.kind == "lost":
         raise Refused("Say why it was lost.")
@@ -223,25 +223,25 @@ def _stage(run: _Run, command: Command) -> None:
     _moved(run, to)
 
 
-def _assign(run: _Run, command: Command) -> None:
+def _assign(run: Run, command: Command) -> None:
     _given_to(run, user_named(run.session, command.text).id)
 
 
-def _take(run: _Run, command: Command) -> None:
+def _take(run: Run, command: Command) -> None:
     _given_to(run, run.by)
 
 
-def _given_to(run: _Run, user_id: int) -> None:
+def _given_to(run: Run, user_id: int) -> None:
     run.tell(leads.assign(run.session, run.lead, user_id, run.by, run.now).events)
     run.changed("owner", name=run.session.execute(select(user.c.name).where(user.c.id == user_id)).scalar_one())
 
 
-def _stars(run: _Run, command: Command) -> None:
+def _stars(run: Run, command: Command) -> None:
     leads.set_fields(run.session, run.lead, {"priority": command.number}, run.by, run.now)
     run.changed("stars", number=command.number)
 
 
-def _value(run: _Run, command: Command) -> None:
+def _value(run: Run, command: Command) -> None:
     changes: dict[str, Any] = {"expected_revenue": command.amount}
     if command.currency:
         changes["currency"] = command.currency
@@ -250,7 +250,7 @@ def _value(run: _Run, command: Command) -> None:
     run.changed("value", amount=command.amount, currency=kept)
 
 
-def _close(run: _Run, command: Command) -> None:
+def _close(run: Run, command: Command) -> None:
     leads.set_fields(run.session, run.lead, {"expected_closing": command.day}, run.by, run.now)
     run.changed("close", day=command.day)
 
@@ -258,7 +258,7 @@ def _close(run: _Run, command: Command) -> None:
 # --- tags, followers, people ----------------------------------------------------------------------------------------------
 
 
-def _tag(run: _Run, command: Command) -> None:
+def _tag(run: Run, command: Command) -> None:
     have = _tags(run)
     known = {name.casefold() for name in have}
     leads.set_tags(
@@ -267,7 +267,7 @@ def _tag(run: _Run, command: Command) -> None:
     run.changed("tags", names=", ".join(command.names))
 
 
-def _untag(run: _Run, command: Command) -> None:
+def _untag(run: Run, command: Command) -> None:
     have = _tags(run)
     gone = {name.casefold() for name in command.names}
     missing = [name for name in command.names if name.casefold() not in {h.casefold() for h in have}]
@@ -277,17 +277,17 @@ def _untag(run: _Run, command: Command) -> None:
     run.changed("untagged", names=", ".join(command.names))
 
 
-def _tags(run: _Run) -> list[str]:
+def _tags(run: Run) -> list[str]:
     asked = select(tag.c.name).join(lead_tag, lead_tag.c.tag_id == tag.c.id).where(lead_tag.c.lead_id == run.lead)
     return list(run.session.execute(asked).scalars())
 
 
-def _follow(run: _Run, command: Command) -> None:
+def _follow(run: Run, command: Command) -> None:
     leads.follow(run.session, run.lead, run.by, run.now)
     run.changed("following")
 
 
-def _mute(run: _Run, command: Command) -> None:
+def _mute(run: Run, command: Command) -> None:
     owner_id = run.session.execute(select(lead.c.owner_id).where(lead.c.id == run.lead)).scalar()
     if owner_id == run.by:
         raise Refused("The lead is yours: its owner hears of every mail. Assign it to somebody first.")
@@ -295,7 +295,7 @@ def _mute(run: _Run, command: Command) -> None:
     run.changed("muted")
 
 
-def _mention(run: _Run, command: Command) -> None:
+def _mention(run: Run, command: Command) -> None:
     people = [user_named(run.session, name) for name in command.names]
     text = " ".join(f"@{one.name}" for one in people)
     run.tell(write_note(run.session, run.lead, text, run.by, run.now).events)
@@ -305,7 +305,7 @@ def _mention(run: _Run, command: Command) -> None:
 # --- activities -----------------------------------------------------------------------------------------------------------
 
 
-def _plan(run: _Run, command: Command) -> None:
+def _plan(run: Run, command: Command) -> None:
     if command.day is None:
         raise Refused("Say when.")
     new = activities.NewActivity(command.verb.value, command.day, command.text, command.at)
@@ -313,13 +313,13 @@ def _plan(run: _Run, command: Command) -> None:
     run.changed("planned", type=command.verb.value, day=command.day, at=command.at, summary=command.text[:200])
 
 
-def _done(run: _Run, command: Command) -> None:
+def _done(run: Run, command: Command) -> None:
     row = _open_activity(run, command.number)
     activities.complete(run.session, row.id, command.text, run.by, run.now)
     run.changed("done", type=row.type, summary=row.summary)
 
 
-def _snooze(run: _Run, command: Command) -> None:
+def _snooze(run: Run, command: Command) -> None:
     row = _open_activity(run, None)
     if command.day is None:
         raise Refused("Say when.")
@@ -327,7 +327,7 @@ def _snooze(run: _Run, command: Command) -> None:
     run.changed("snoozed", type=row.type, summary=row.summary, day=command.day, at=command.at)
 
 
-def _open_activity(run: _Run, number: int | None) -> Any:
+def _open_activity(run: Run, number: int | None) -> Any:
     """The how-manieth of the lead's open activities, as they come due; without a number the writer's own next, else the next."""
     asked = select(activity).where(activity.c.lead_id == run.lead, activity.c.done_at.is_(None))
     rows = run.session.execute(asked.order_by(activity.c.due_on, activity.c.id)).all()
@@ -343,7 +343,7 @@ def _open_activity(run: _Run, number: int | None) -> Any:
 # --- leads among each other -----------------------------------------------------------------------------------------------
 
 
-def _merge(run: _Run, command: Command) -> None:
+def _merge(run: Run, command: Command) -> None:
     run.end()
     gone = run.lead
     into = require_lead(run.session, run.who, command.number or 0)
@@ -357,7 +357,7 @@ def _merge(run: _Run, command: Command) -> None:
     run.changed("merged", id=gone, into=into)
 
 
-def _split(run: _Run, command: Command) -> None:
+def _split(run: Run, command: Command) -> None:
     row_id = run.given.message_row_id
     if row_id is None:
         raise Refused("This mail answers no message that could be split off.")
@@ -370,7 +370,7 @@ def _split(run: _Run, command: Command) -> None:
     run.changed("split", id=done.id)
 
 
-def _new(run: _Run, command: Command) -> None:
+def _new(run: Run, command: Command) -> None:
     customer = run.given.customer
     if customer is None:
         raise Refused("Name the customer's address.")
@@ -394,7 +394,7 @@ def _without_address(text: str, customer: Address) -> str:
     ]
 
 
-def _history(run: _Run, command: Command) -> None:
+def _history(run: Run, command: Command) -> None:
     run.events.append(Event("history", run.lead, actor_user_id=run.by, detail=run.now.isoformat()))
     run.changed("history")
 
@@ -402,7 +402,7 @@ def _history(run: _Run, command: Command) -> None:
 # --- the writer -----------------------------------------------------------------------------------------------------------
 
 
-def _away(run: _Run, command: Command) -> None:
+def _away(run: Run, command: Command) -> None:
     """Away through the named day, in the writer's own zone."""
     if command.day is None:
         raise Refused("Say when.")
@@ -415,7 +415,7 @@ def _away(run: _Run, command: Command) -> None:
     run.changed("away", day=command.day, deputy=deputy.name if deputy else "")
 
 
-def _undo(run: _Run, command: Command) -> None:
+def _undo(run: Run, command: Command) -> None:
     """The run of the receipt that was answered (``number``), else what the writer last did here."""
     if command.number is not None:
         run_id = run_of_receipt(run.session, command.number)
@@ -429,11 +429,11 @@ def _undo(run: _Run, command: Command) -> None:
     run.forget()
 
 
-def _help(run: _Run, command: Command) -> None:
+def _help(run: Run, command: Command) -> None:
     run.changed("help")
 
 
-_VERBS: dict[Verb, Callable[[_Run, Command], None]] = {
+_VERBS: dict[Verb, Callable[[Run, Command], None]] = {
     Verb.WON: _won,
     Verb.LOST: _lost,
     Verb.CANCEL: _cancel,

@@ -344,6 +344,14 @@ def after_mail_in(session: Session, lead_id: int, now: datetime) -> None:
     _TURN_IS_OURS.run(session, {"b_id": lead_id, "b_now": now})
 
 
+def settle_turn(session: Session, lead_id: int, by: int, now: datetime) -> Done:
+    """The customer was answered in another way, by phone say: nobody waits until the next mail."""
+    _locked(session, lead_id)
+    session.execute(update(lead).where(lead.c.id == lead_id).values(waiting_on=None, waiting_since=None))
+    add_event(session, lead_id, "turn_settled", {}, by, now)
+    return Done(lead_id)
+
+
 def set_tags_also(session: Session, lead_id: int, names: Sequence[str], now: datetime) -> None:
     """Add tags without taking any away."""
     have = session.execute(

@@ -20,6 +20,7 @@ from mailcrm.crm.picture import Step, plain
 from mailcrm.crm.splitting import give_turn
 from mailcrm.crm.stages import all_stages
 from mailcrm.mail import Change, Event, RouteKind
+from mailcrm.notify.outbox import hold_again
 from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import (
     activity,
@@ -28,6 +29,7 @@ from mailcrm.store.tables import (
     inbound,
     lead,
     lead_tag,
+    mention,
     message,
     outbox,
     stage_change,
@@ -245,6 +247,44 @@ def _new(back: _Back, step: Step) -> bool:
     return _stage(back, before, values)
 
 
+def _note(back: _Back, step: Step) -> bool:
+    """Colleagues have read it."""
+    back.changes.append(Change("stays_written"))
+    return True
+
+
+def _turn(back: _Back, step: Step) -> bool:
+    """The customer waits again, if no mail came or went since."""
+    row = back.lead_row(step["lead"])
+    if row is None or row["waiting_on"] is not None:
+        return False
+    values = {"waiting_on": "us", "waiting_since": datetime.fromisoformat(step["since"])}
+    back.session.execute(update(lead).where(lead.c.id == step["lead"]).values(values))
+    add_event(back.session, step["lead"], "turn_unsettled", {}, back.by, back.now)
+    return back.done("turn")
+
+
+def _mentions(back: _Back, step: Step) -> bool:
+    back.session.execute(update(mention).where(mention.c.id.in_(step["ids"])).values(read_at=None))
+    return back.done("mentions")
+
+
+def _drop(back: _Back, step: Step) -> bool:
+    if not hold_again(back.session, step["id"]):
+        return False
+    if step["lead"] is not None:
+        give_turn(back.session, step["lead"])
+    return back.done("dropped")
+
+
+def _dismissed(back: _Back, step: Step) -> bool:
+    values = {"route": step["route"], "reason": step["reason"], "state": "held", "decided_by_id": None}
+    here = (inbound.c.id == step["id"], inbound.c.state == "dismissed", inbound.c.decided_by_id == back.by)
+    if not back.session.execute(update(inbound).where(*here).values(values)).rowcount:
+        return False
+    return back.done("dropped")
+
+
 def _typed(values: dict[str, Any]) -> dict[str, Any]:
     """As the table takes them, from what JSON kept."""
     typed = dict(values)
@@ -269,4 +309,9 @@ _TAKE: dict[str, Callable[[_Back, Step], bool]] = {
     "merge": _merge,
     "split": _split,
     "new": _new,
+    "note": _note,
+    "turn": _turn,
+    "mentions": _mentions,
+    "drop": _drop,
+    "dismissed": _dismissed,
 }

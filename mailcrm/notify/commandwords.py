@@ -62,6 +62,20 @@ def changed_line(changes: Sequence[Said], hand: Hand) -> str:
     return _("Done: %(changes)s.") % {"changes": "; ".join(parts)} if parts else _("Nothing was changed.")
 
 
+def numbered_lines(changes: Sequence[Said], hand: Hand) -> list[str]:
+    """The answer to a digest: a line for each of its numbers."""
+    by_number: dict[str, list[Said]] = {}
+    for one in changes:
+        by_number.setdefault(str(one.get("item", "")), []).append(one)
+    lines = []
+    for number, some in by_number.items():
+        said = "; ".join(part for one in some if (part := change_words(one, hand)))
+        about = str(some[0].get("about", ""))
+        begins = f"{number} {about}: " if about else f"{number}: " if number else ""
+        lines += [f"{begins}{said}"] if said else []
+    return lines or [hand.words.gettext("Nothing was changed.")]
+
+
 def kept_lines(changes: Sequence[Said], hand: Hand) -> list[str]:
     """What could not be taken back, and why."""
     _ = hand.words.gettext
@@ -69,6 +83,8 @@ def kept_lines(changes: Sequence[Said], hand: Hand) -> list[str]:
     lines = []
     if any(one["what"] == "stays_sent" for one in changes):
         lines.append(_("What was sent to the customer stays sent."))
+    if any(one["what"] == "stays_written" for one in changes):
+        lines.append(_("Notes stay written."))
     if names:
         said = _("Not taken back, since it was changed meanwhile: %(names)s.")
         lines.append(said % {"names": ", ".join(dict.fromkeys(names))})
@@ -145,7 +161,7 @@ def _planned(msgid: str) -> "_Worded":
         what = activity_name(said["type"], hand.words)
         named = f"{what}: {said['summary']}" if said.get("summary") else what
         when = hand.when(said) if said.get("day") else ""
-        return hand.words.gettext(msgid) % {"what": named, "when": when}
+        return hand.words.gettext(msgid) % {"what": named, "when": when, "name": said.get("name", "")}
 
     return worded
 
@@ -201,6 +217,9 @@ def _kept_name(name: str, hand: Hand) -> str:
         "merge": _("the merging"),
         "split": _("the splitting"),
         "new": _("the new lead"),
+        "turn": _("who waits"),
+        "drop": _("the mail that was dropped"),
+        "dismissed": _("the mail that was dropped"),
     }.get(name, name)
 
 
@@ -231,6 +250,9 @@ _WHY: Mapping[str, str] = {
     FaultWhy.NO_NUMBER: _("not a number that fits: %(detail)s"),
     FaultWhy.MAY_GO_ON: _("does it end here? Leave an empty line below the commands; the next line is: %(detail)s"),
     FaultWhy.TOO_MANY: _("too many commands in one mail"),
+    FaultWhy.NO_DIGEST_NUMBER: _("a line begins with a number of the digest and says what to do, such as: 1 done"),
+    FaultWhy.NO_ACTION: _("what is to be done with it?"),
+    FaultWhy.SEVERAL: _("this may be one thing or two: write each number on a line of its own"),
 }
 _Worded = Callable[[Said, Hand], str]
 _CHANGES: Mapping[str, _Worded] = {
@@ -253,6 +275,14 @@ _CHANGES: Mapping[str, _Worded] = {
     "history": _plain(_("the history comes in a mail of its own")),
     "away": _away,
     "help": _plain(_("here is what can be written")),
+    "note": _plain(_("the note is written")),
+    "given": _planned(_("%(what)s is %(name)s’s now")),
+    "answered": _plain(_("the customer no longer waits")),
+    "read": _plain(_("the mention is read")),
+    "dropped": _plain(_("the mail is dropped")),
+    "back_turn": _plain(_("the customer waits again")),
+    "back_mentions": _plain(_("the mention is unread again")),
+    "back_dropped": _plain(_("the mail is held again")),
     "back_field": _field_back,
     "back_stage": _stage_back,
     "back_owner": _owner_back,
@@ -305,3 +335,23 @@ def help_lines(words: Translator) -> tuple[HelpLine, ...]:
         Verb.HELP: _("this list"),
     }
     return tuple(HelpLine(usage(verb, words.locale).line, text) for verb, text in does.items())
+
+
+def digest_help_lines(words: Translator) -> tuple[HelpLine, ...]:
+    """How a digest is answered, in the words of the reader's language."""
+    _ = words.gettext
+
+    def written(verb: Verb, text: str = "") -> str:
+        return f"{usage(verb, words.locale).word} {text}".rstrip()
+
+    return (
+        HelpLine(f"1 {written(Verb.DONE)}", _("the activity is done; a customer who waits was answered otherwise")),
+        HelpLine(_("3 +2d"), _("two days later; or any day: tomorrow, 3.12.")),
+        HelpLine(_("4 NAME"), _("give it to a colleague")),
+        HelpLine(f"5 {written(Verb.HOLD, '1.6.')}", _("the lead is on hold until that day")),
+        HelpLine(f"2 {written(Verb.WON, '1200')} · 6 {written(Verb.LOST, _('REASON'))}", _("won or lost")),
+        HelpLine(f"7 {written(Verb.NOTE, _('TEXT'))}", _("an internal note on its lead")),
+        HelpLine(f"1-3 {written(Verb.DONE)} · 1, 2, 4 +1d", _("several at once; “all” means the activities")),
+        HelpLine(_("8 drop"), _("held mail is dropped")),
+        HelpLine(f"2 {written(Verb.TAG, _('x'))}", _("every other command, with or without its slash")),
+    )

@@ -188,7 +188,7 @@ def _waiting(asking: Asking) -> list[Section]:
 
 def _waiting_item(asking: Asking, row: _AnyRow) -> Item:
     age = asking.words.gettext("waiting for %(age)s") % {"age": _age(asking.now - row.waiting_since, asking.words)}
-    return Item(row.partner_name or row.title, _joined(age, row.title), f"/leads/{row.id}", "lead", row.id)
+    return Item(row.partner_name or row.title, _joined(age, row.title), f"/leads/{row.id}", "waiting", row.id)
 
 
 def _age(span: timedelta, words: Translator) -> str:
@@ -269,7 +269,7 @@ def _unassigned(asking: Asking) -> list[Section]:
 
 def _unassigned_item(asking: Asking, row: _AnyRow) -> Item:
     at = format_datetime(row.created_at, asking.words.locale, asking.reader.time_zone)
-    return Item(row.partner_name or row.title, _joined(row.title, at), f"/leads/{row.id}", "lead", row.id)
+    return Item(row.partner_name or row.title, _joined(row.title, at), f"/leads/{row.id}", "unowned", row.id)
 
 
 def _unplaced(asking: Asking) -> list[Section]:

@@ -11,7 +11,7 @@ from mailcrm.marker import MARKER
 from mailcrm.notify.assembling import Composed, assembled
 from mailcrm.notify.buttons import Choice, decisions, mailto, next_steps, taking_back
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
-from mailcrm.notify.commandwords import HelpLine, help_lines
+from mailcrm.notify.commandwords import HelpLine, digest_help_lines, help_lines
 from mailcrm.notify.entry import Entry, entry_of
 from mailcrm.notify.fitting import MOST_HTML, TEXT_BYTES, size_of
 from mailcrm.notify.history import mail_parts
@@ -26,7 +26,16 @@ from mailcrm.notify.letterhead import (
 )
 from mailcrm.notify.material import Material, Reader
 from mailcrm.notify.mime import words as subject_words
-from mailcrm.notify.opening import Answer, absence_title, answer_of, author_name, first_lines, reason_line, warnings
+from mailcrm.notify.opening import (
+    Answer,
+    absence_title,
+    answer_of,
+    author_name,
+    first_lines,
+    is_about_digest,
+    reason_line,
+    warnings,
+)
 from mailcrm.notify.prose import bare_subject, html_of
 from mailcrm.notify.render import Rendered, Templates
 
@@ -57,6 +66,7 @@ class View:
     url: str
     reason: str
     help: tuple[HelpLine, ...] = ()
+    help_title: str = ""
     choices: tuple[Choice, ...] = ()
     steps: tuple[Choice, ...] = ()
 
@@ -159,7 +169,10 @@ def notice_view(
         card=card_lines(card, words) if card and _shows_card(material) else (),
         url=_page_url(material, head),
         reason=reason_line(material, words),
-        help=help_lines(words) if _asks_for_help(material) else (),
+        help=_help(material, words),
+        help_title=words.gettext("Answers to a digest")
+        if is_about_digest(material)
+        else words.gettext("Commands at the top of a reply"),
         choices=_choices(material, answer, head, subject, words),
         steps=next_steps(material, head, subject, words),
     )
@@ -182,6 +195,16 @@ def _choices(
 def _shows_card(material: Material) -> bool:
     """A question has no links and stays short: it may be answered from a mail that somebody forged."""
     return material.row.kind not in (NoticeKind.HELD, NoticeKind.DIGEST, NoticeKind.RECEIPT)
+
+
+def _help(material: Material, words: Translator) -> tuple[HelpLine, ...]:
+    """How lines are written: after a digest its numbers, and every command for who asked."""
+    if not _asks_for_help(material):
+        return ()
+    if not is_about_digest(material):
+        return help_lines(words)
+    is_asked = any(one["what"] == "help" for one in material.row.params.get("changes", ()))
+    return (*digest_help_lines(words), *(help_lines(words) if is_asked else ()))
 
 
 def _asks_for_help(material: Material) -> bool:

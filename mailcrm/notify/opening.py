@@ -10,7 +10,15 @@ from mailcrm.i18n import Translator, format_age, format_date, format_datetime
 from mailcrm.lookalike import lookalike
 from mailcrm.mail import Address, Intent, NoticeKind, Reason
 from mailcrm.notify.cardtext import activity_name, lead_url
-from mailcrm.notify.commandwords import Hand, Said, changed_line, destination_line, fault_line, kept_lines
+from mailcrm.notify.commandwords import (
+    Hand,
+    Said,
+    changed_line,
+    destination_line,
+    fault_line,
+    kept_lines,
+    numbered_lines,
+)
 from mailcrm.notify.letterhead import Letterhead, called, token_address
 from mailcrm.notify.material import Material
 from mailcrm.notify.prose import listed
@@ -39,11 +47,18 @@ def answer_of(material: Material) -> Answer:
         return Answer(Intent.DIGEST)
     if row.kind == NoticeKind.RECEIPT and row.params.get("run_id"):
         return Answer(Intent.UNDO)
+    if is_about_digest(material):
+        return Answer(Intent.DIGEST)
     if is_decided_by_mail(material):
         return Answer(Intent.DECIDE)
     if row.kind == NoticeKind.ADDRESS:
         return Answer(Intent.CONFIRM if row.params.get("event") == "address_claimed" else None)
     return Answer(Intent.NOTE if row.lead_id is not None else None)
+
+
+def is_about_digest(material: Material) -> bool:
+    """A receipt for the answer to a digest: it may be answered by the same numbers."""
+    return material.row.kind == NoticeKind.RECEIPT and bool(material.row.params.get("outbox_id"))
 
 
 def is_decided_by_mail(material: Material) -> bool:
@@ -70,15 +85,14 @@ def first_lines(material: Material, head: Letterhead, words: Translator) -> tupl
 def _reply_lines(material: Material, answer: Answer, head: Letterhead, words: Translator) -> list[str]:
     _ = words.gettext
     if answer.intent == Intent.UNDO:
-        return [_("Reply “undo” within a day to take it back.")]
-    if answer.intent == Intent.DECIDE and can_be_vouched_for(material):
-        return [_("Reply “send” if you wrote it and this is all of it, “drop” if not; or decide on the page.")]
-    if answer.intent == Intent.DECIDE and not material.row.params.get("later"):
-        return [_("Reply “send”: these lines are left out, the rest is done and sent. Or write the mail once more.")]
+        again = [_("What was not done can be answered again, here.")] if _is_asked_again(material) else []
+        return [_("Reply “undo” within a day to take it back."), *again]
+    if answer.intent == Intent.DIGEST:
+        return [_digest_line(material, words)]
+    if answer.intent == Intent.DECIDE:
+        return [_decide_line(material, words)]
     if answer.intent == Intent.CONFIRM:
         return [_("Reply to this mail to say yes, or open the page: %(url)s") % {"url": claim_url(material, head)}]
-    if answer.intent == Intent.DECIDE:
-        return [_("Answer with one word: send (it leaves as it is), drop, or note (it stays inside).")]
     if answer.intent == Intent.NOTE:
         return [_("A reply to this mail is an internal note: it stays inside.")]
     if answer.intent != Intent.REPLY:
@@ -89,6 +103,21 @@ def _reply_lines(material: Material, answer: Answer, head: Letterhead, words: Tr
         people = {"to": listed(answer.to), "cc": listed(answer.cc)}
         return [_("Your reply goes to %(to)s and, in copy, %(cc)s.") % people]
     return [_("Your reply goes to %(to)s.") % {"to": listed(answer.to)}]
+
+
+def _digest_line(material: Material, words: Translator) -> str:
+    if material.row.kind == NoticeKind.DIGEST:
+        return words.gettext("Answer by numbers, also days later: 1 done, 3 +2d, 4 Alice, 5 hold 1.6.")
+    return words.gettext("Answer this mail with the lines as they should be.")
+
+
+def _decide_line(material: Material, words: Translator) -> str:
+    _ = words.gettext
+    if can_be_vouched_for(material):
+        return _("Reply “send” if you wrote it and this is all of it, “drop” if not; or decide on the page.")
+    if not material.row.params.get("later"):
+        return _("Reply “send”: these lines are left out, the rest is done and sent. Or write the mail once more.")
+    return _("Answer with one word: send (it leaves as it is), drop, or note (it stays inside).")
 
 
 def warnings(material: Material, words: Translator) -> list[str]:
@@ -215,11 +244,17 @@ def _late(material: Material, words: Translator) -> str:
     return said % {"name": later["name"], "age": age, "text": later["text"]}
 
 
+def _is_asked_again(material: Material) -> bool:
+    return is_about_digest(material) and bool(faults_of(material))
+
+
 def _receipt(material: Material, head: Letterhead, words: Translator) -> list[str]:
     """What changed, and to whom text went; what could not be done."""
     hand, changes = Hand(words, zone_of(material, head)), list(material.row.params.get("changes", ()))
     done = [one for one in changes if one["what"] != "fault"]
     faults = [words.gettext("Not done: %(line)s") % {"line": fault_line(one, hand)} for one in faults_of(material)]
+    if is_about_digest(material):
+        return [*numbered_lines(done, hand), *kept_lines(done, hand), *faults]
     return [changed_line(done, hand), destination_line(done, hand), *kept_lines(done, hand), *faults]
 
 

@@ -538,6 +538,18 @@ def drop(session: Session, outbox_id: int, by_user_id: int, now: datetime) -> bo
     return True
 
 
+def hold_again(session: Session, outbox_id: int) -> bool:
+    """A mail that was held and dropped is held once more; False if it is not dropped, or its bytes are gone."""
+    asked = select(outbox.c.params, outbox.c.state, outbox.c.bytes.is_not(None).label("is_kept"))
+    row = session.execute(asked.where(outbox.c.id == outbox_id)).first()
+    if row is None or row.state != "dropped" or not row.is_kept:
+        return False
+    _change(session, outbox_id, {key: value for key, value in row.params.items() if key != "dropped_by"}, "held")
+    theirs = and_(outbox_recipient.c.outbox_id == outbox_id, outbox_recipient.c.state == "dropped")
+    session.execute(update(outbox_recipient).where(theirs).values(state="queued", at=None))
+    return True
+
+
 def forget_sent(session: Session, before: datetime) -> int:
     """Retention: remove the bytes of mails that left before then; the rows and their tokens stay."""
     old = and_(outbox.c.state.in_(("sent", "partly", "failed", "dropped")), outbox.c.created_at < before)

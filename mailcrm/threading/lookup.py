@@ -256,7 +256,15 @@ def _hit(row: Row[Any], intent: Intent, *, in_envelope: bool) -> TokenHit:
         author_key=address_key(row.author_address or ""),
         kind=row.kind,
         claimed_key=address_key(row.params.get("detail", "")) if row.kind == NoticeKind.ADDRESS else "",
+        digest_id=_digest_of(row),
     )
+
+
+def _digest_of(row: Row[Any]) -> int | None:
+    """The digest whose numbers an answer to this mail means."""
+    if row.kind == NoticeKind.DIGEST:
+        return int(row.id)
+    return row.params.get("outbox_id") if row.kind == NoticeKind.RECEIPT else None
 
 
 def _return_path_hit(claims: _Claims, rows: OutboxRows, keyring: Keyring) -> TokenHit | None:

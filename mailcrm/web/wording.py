@@ -247,6 +247,10 @@ def _meeting_answered(t: _Telling) -> str:
     return worded(t) if worded else "meeting answered"
 
 
+def _plain(msgid: str) -> _Worded:
+    return lambda t: t.say(msgid)
+
+
 _EVENTS: Mapping[str, _Worded] = {
     "lead_created": _lead_created,
     "stage": _stage,
@@ -261,6 +265,8 @@ _EVENTS: Mapping[str, _Worded] = {
     "split_off": _of_lead(_("A message was split off to lead #%(id)s"), "to_id"),
     "person_confirmed": _person_confirmed,
     "mail_dropped": _mail_dropped,
+    "turn_settled": _plain(_("Answered in another way: nobody waits")),
+    "turn_unsettled": _plain(_("The customer waits after all")),
     "receipt": _receipt,
     "partner_filled": _partner_filled,
     "meeting_moved": _meeting_moved,
