@@ -346,18 +346,21 @@ def test_two_daemons_on_one_folder_are_refused_and_writing_commands_go_to_the_fi
     arguments = ["demo", "--data-dir", str(tmp_path), "--smtp", "127.0.0.1:0", "--web", "127.0.0.1:0", "--json"]
     command = [sys.executable, "-m", "mailcrm", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as demo:
-        assert demo.stdout is not None
-        info = json.loads(demo.stdout.readline())
-        assert {"smtp", "web", "api_key", "domain", "users", "aliases", "partners"} == set(info)
-        second = run_process(*arguments)
-        assert second.returncode == 75
-        assert b"another mailcrm is running" in second.stderr
-        config = tmp_path / "config.toml"
-        added = run_process("team", "add", "Support", config=config)
-        assert added.returncode == 0, added.stderr
-        assert b"Support" in run_process("team", "list", config=config).stdout
-        twice = run_process("team", "add", "Support", config=config)
-        assert twice.returncode == 1
-        assert b"Support" in twice.stderr
-        demo.terminate()
-        assert demo.wait(20) == 0
+        try:
+            assert demo.stdout is not None
+            info = json.loads(demo.stdout.readline())
+            assert {"smtp", "web", "api_key", "domain", "users", "aliases", "partners"} == set(info)
+            second = run_process(*arguments)
+            assert second.returncode == 75
+            assert b"another mailcrm is running" in second.stderr
+            config = tmp_path / "config.toml"
+            added = run_process("team", "add", "Support", config=config)
+            assert added.returncode == 0, added.stderr
+            assert b"Support" in run_process("team", "list", config=config).stdout
+            twice = run_process("team", "add", "Support", config=config)
+            assert twice.returncode == 1
+            assert b"Support" in twice.stderr
+            demo.terminate()
+            assert demo.wait(60) == 0
+        finally:
+            demo.kill()  # else leaving the block waits for it for ever
