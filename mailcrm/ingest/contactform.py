@@ -34,7 +34,7 @@ _LABELS = {
             "|имя и фамилия|ім'я|ім’я|ім'я та прізвище|піб|ime i prezime|ime|ime in priimek|vārds|vardas|الاسم"
             "|الاسم الكامل|您的姓名|联系人|聯絡人|名前|ご担当者名|이름"
             "|성함|성명|담당자명|שם|שם מלא|tilaaja|yhteyshenkilön nimi ja titteli"
-            "|sender|sender name|customer name|asiakkaan nimi"
+            "|sender|sender name|customer name|asiakkaan nimi|customer|asiakas|kund|kunde|lähettäjän nimi"
         ),
         "first_name": (
             "first name|firstname|given name|etunimi|förnamn|fornavn|vorname|prénom|nombre de pila|voornaam|imię|"
@@ -61,7 +61,8 @@ _LABELS = {
             "|email adresiniz|ηλεκτρονικό ταχυδρομείο|ηλεκτρονική διεύθυνση|البريد الإلكتروني|البريد الالكتروني"
             "|电子邮箱|電子郵件|電郵|信箱|邮件地址|メール|eメール|이메일"
             "|이메일 주소|메일|메일 주소|דוא\"ל|אימייל|e-pasts|el. paštas|contact email"
-            "|reply email|correo electronico|email address *"
+            "|reply email|correo electronico|email address *|replyto|reply-to|reply to|from email"
+            "|sender email|visitor email"
         ),
         "phone": (
             "phone|phone number|telephone|tel|mobile|puhelin|puhelinnumero|puh|gsm|matkapuhelin|telefon|"
@@ -105,7 +106,9 @@ _LABELS = {
             "|消息|お問い合わせ|ご質問|本文|内容詳細|문의내용|문의 내용|메시지|내용|הודעה"
             "|comment or message|comments or questions|how can we help|how can we help you|"
             "what can we help you with|project description|description"
-            "|request|notes|remarks"
+            "|request|notes|remarks|viestin runko|viestin leipäteksti|terveisesi|additional information"
+            "|message details|comments / questions"
+            "|meddelandets innehåll|mer information|weitere informationen|informations complémentaires|información adicional"
         ),
         "subject": (
             "subject|topic|aihe|otsikko|ämne|emne|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|předmět|tárgy|"
@@ -156,8 +159,8 @@ _FROM = frozenset(
     ).split()
 )
 _LABEL_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){0,2}")
-_MOST_LABEL_WORDS = 8
-_PAIR = re.compile(r"[\s*•\-_>]{0,6}([^\W\d_][^:：|\t\n=]{0,59}?)[\s*_]{0,4}(?:[:：|\t]|=(?= ))[\s*_]{0,8}(.*)")
+_MOST_LABEL_WORDS = 10
+_PAIR = re.compile(r"[\s*•\-_>]{0,6}([^\W\d_][^:：|\t\n=→]{0,59}?)[\s*_]{0,4}(?:[:：|\t→]|=(?=[ >]))[>\s*_]{0,8}(.*)")
 _END = re.compile(
     r"\s{0,3}(?:"
     r"--\s*$|-{3,}|_{5,}|={5,}|this (?:e-?mail|message) was sent (?:from|via)|sent from (?:the )?(?:contact|web)|"
@@ -169,6 +172,9 @@ _END = re.compile(
     r"questa e-?mail è stata|deze e-?mail is verzonden|denne (?:e-?mail|besked|e-post|meldingen) (?:er|ble|blev) sendt|"
     r"ta wiadomość została|tento e-mail byl|lyyti\b|tietosuojaseloste|hyväksyn (?:tieto|ehdot|että|käyttö)|consent\b"
     r"|tämä on automaatti|this is an automat|detta är ett automat|dies ist eine automat|"
+    r"reply directly to this|manage submission|(?:datenschutz|privacy|gdpr|tietosuoja|integritet|dataskydd)\w{0,14}\s?:|"
+    r"submitted (?:on|at|from|by|\d)|(?:sent|lähetetty|skickat|sendt|gesendet|envoyé|enviado|inviato|verzonden) (?:from|sivu\w+|"
+    r"osoitteesta|från|fra|von|depuis|desde|da|dal|via|vanaf) \S+(?: \S+){0,3}$|"
     r"the results of this|does this submission|tämän lomakelähetyksen|resultatet av detta|die ergebnisse dieser"
     r")",
     re.IGNORECASE,
@@ -201,7 +207,7 @@ def form_of(
     """
     if "@" not in text:
         return None
-    fields = _of_rows(rows) or _fields(text[:_LOOKED_AT])
+    fields = _of_rows(rows) or _fields(text[:_LOOKED_AT]) or _of_a_sentence(text[:_LOOKED_AT])
     kinds = {field.kind for field in fields if field.value}
     person = _person(fields)
     if person is None or not kinds & {"name", "first_name", "last_name", "phone", "company", "message", "subject"}:
@@ -272,6 +278,25 @@ def _of_rows(rows: tuple[tuple[str, str], ...]) -> list[_Field]:
     return found if any(field.kind == "email" for field in found) else []
 
 
+_SENT_BY_FORM = re.compile(
+    r"\s{0,9}([^\n(]{1,80}?) \(([^\s()@]{1,64}@[^\s()]{3,200})\) [^\n]{0,200}(?:contact form|lomakkee?ll|kontaktformul|"
+    r"kontaktskjema|formulaire|formulario|formulário|modulo di contatto|contactformulier|formularz|formulář)[^\n]{0,200}",
+    re.IGNORECASE,
+)
+
+
+def _of_a_sentence(text: str) -> list[_Field]:
+    """ "Carol Smith (carol@x.example) sent a message using the contact form at …", and below it the message."""
+    found = _SENT_BY_FORM.match(text)
+    if found is None:
+        return []
+    return [
+        _Field("", "name", [found.group(1)]),
+        _Field("", "email", [found.group(2)]),
+        _Field("", "message", [text[found.end() :].strip()]),
+    ]
+
+
 def _fields(text: str) -> list[_Field]:
     """Known labels with what stands behind or below them; other "Label: value" lines are kept too, once a known one was seen."""
     found: list[_Field] = []
@@ -280,8 +305,8 @@ def _fields(text: str) -> list[_Field]:
         is_in_message = current is not None and current.kind == "message" and bool(current.lines)
         if is_in_message and _END.match(line) and _bare(line) not in _LABELS:
             break
-        is_message = current is not None and current.kind == "message" and bool(current.value)
-        field = _field(line, is_message=is_message)
+        is_message = current is not None and current.kind == "message"
+        field = _field(line if is_message else _NUMBERED.sub("", line), is_message=is_message)
         if field is not None:
             found.append(field)
             current = field
@@ -289,7 +314,25 @@ def _fields(text: str) -> list[_Field]:
             current.lines.append(line.strip() if current.kind != "message" else line.rstrip())
         elif current is not None and current.kind != "message" and line.strip() and not _PAIR.match(line):
             current = None
-    return found
+    return [part for field in found for part in _apart(field)]
+
+
+def _apart(field: _Field) -> list[_Field]:
+    """The fields that stand below a message, in a paragraph of their own in which every line is one: "Browser: Firefox"."""
+    if field.kind != "message":
+        return [field]
+    below: list[_Field] = []
+    while "" in field.lines:
+        blank = len(field.lines) - 1 - field.lines[::-1].index("")
+        pairs = [_PAIR.match(line) for line in field.lines[blank + 1 :]]
+        if not all(pair and pair.group(2) and len(pair.group(1).split()) <= _MOST_LABEL_WORDS for pair in pairs):
+            break
+        below[:0] = [_Field(pair.group(1).strip(" *_"), "", [pair.group(2).strip()]) for pair in pairs if pair]
+        del field.lines[blank:]
+    return [field, *below]
+
+
+_NUMBERED = re.compile(r"^\s{0,4}\d{1,2}[.)]\s{1,3}")
 
 
 def _field(line: str, *, is_message: bool) -> _Field | None:
