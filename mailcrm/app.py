@@ -373,7 +373,7 @@ class Daemon:
 
     def _start_worker(self, stack: contextlib.AsyncExitStack, wake: Callable[[], None]) -> None:
         base = self.base
-        reading = reader(base.config.ingest.processes, configured_spam(base.config))
+        reading = reader(base.config.ingest.processes, configured_spam(base.config), base.spool.passing)
         verifier = Verifier(base.config.security.dns_servers, float(base.config.security.dns_seconds))
         worker = Worker(base.store, base.spool, base.blobs, base.places(), base.now, reading, wake, verifier)
         stack.push_async_callback(asyncio.to_thread, reading.close)

@@ -1,6 +1,7 @@
 """Reading mail in other processes."""
 
 from functools import partial
+from pathlib import Path
 
 from mailcrm.apart import Apart
 from mailcrm.config import Config
@@ -13,9 +14,19 @@ Understood = tuple[ParsedMail, Verdict]
 Reader = Apart[Mail, Understood]
 
 
-def reader(processes: int, spam: SpamValues | None = None) -> Reader:
-    """``processes`` 0 reads in the calling thread. ``spam``: the configured header map, if there is one."""
-    return Apart(partial(_read, spam=spam), processes)
+_LARGE = 1 << 20
+
+
+def reader(processes: int, spam: SpamValues | None = None, folder: Path | None = None) -> Reader:
+    """``processes`` 0 reads in the calling thread. ``spam``: the configured header map, if there is one.
+
+    Large mails go to the processes and back by files in ``folder``.
+    """
+    return Apart(partial(_read, spam=spam), processes, _is_large, folder)
+
+
+def _is_large(mail: Mail) -> bool:
+    return len(mail[0]) > _LARGE
 
 
 def configured_spam(config: Config) -> SpamValues | None:

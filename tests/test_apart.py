@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,30 @@ def test_an_item_that_ends_its_process_takes_no_other_with_it(processes: int) ->
         assert (answers[0], answers[2]) == (2, 4)
         assert isinstance(answers[1], Ended)
         assert behind.answers() == [6, 8]
+    finally:
+        apart.close()
+
+
+def _is_odd(number: int) -> bool:
+    return number % 2 == 1
+
+
+def test_what_is_large_goes_by_a_file_of_which_nothing_is_left(tmp_path: Path) -> None:
+    apart: Apart[int, int] = Apart(_double, 1, _is_odd, tmp_path)
+    try:
+        answers = apart.start([2, 1, 13, 4, 6, 99, 3]).answers()
+        assert answers[:2] + answers[3:5] + answers[6:] == [4, 2, 8, 12, 6]
+        assert isinstance(answers[2], ValueError)
+        assert isinstance(answers[5], Ended)
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        apart.close()
+
+
+def test_what_is_large_goes_by_the_queue_where_there_is_no_room_for_a_file(tmp_path: Path) -> None:
+    apart: Apart[int, int] = Apart(_double, 1, _is_odd, tmp_path / "nowhere")
+    try:
+        assert apart.start([1, 2, 13]).answers()[:2] == [2, 4]
     finally:
         apart.close()
 

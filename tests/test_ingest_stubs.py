@@ -83,6 +83,52 @@ def test_a_large_mail_costs_little_memory_and_time(
     assert seen["seconds"] < 2
 
 
+_MEASURE_APART = """
+import json, sys
+from datetime import datetime, UTC
+from pathlib import Path
+from mailcrm.mail import Door, Envelope
+from mailcrm.reader import reader
+
+def peak(process):
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+def ticks(process):
+    return sum(map(int, Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]))
+
+if __name__ == "__main__":
+    envelope = Envelope("a@b.example", ("myynti@firma.example",), datetime.now(UTC), Door.SMTP)
+    reading = reader(1, folder=Path(sys.argv[1]).parent)
+    reading.start([(b"Content-Type: text/html\\r\\n\\r\\n<p>Hei</p>", envelope)]).answers()
+    both = ("self", next(iter(reading._pool._processes)))
+    raw = Path(sys.argv[1]).read_bytes()
+    before = [(peak(one), ticks(one)) for one in both]
+    (mail, verdict), = reading.start([(raw, envelope)]).answers()
+    after = [(peak(one), ticks(one)) for one in both]
+    reading.close()
+    print(json.dumps({"text": mail.new_text[:4], "sizes": [len(one.content) for one in mail.attachments],
+                      "mb": [now[0] - then[0] for now, then in zip(after, before)],
+                      "seconds": sum(now[1] - then[1] for now, then in zip(after, before)) / 100}))
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "text", "coded text", "html", "attached mail"])
+def test_a_large_mail_costs_the_daemon_and_its_reading_process_little(tmp_path: Path, kind: str) -> None:
+    """The mail itself counts in the process that reads it; the daemon has it already, and gets back what it held."""
+    path, script = tmp_path / "large.eml", tmp_path / "measure.py"
+    path.write_bytes(_large(kind))
+    script.write_text(_MEASURE_APART)
+    out = subprocess.run([sys.executable, str(script), str(path)], capture_output=True, check=True)
+    seen = json.loads(out.stdout)
+    daemon, reading = seen["mb"]
+    assert seen["text"].strip() == "Hei" if kind in ("file", "attached mail") else seen["text"] in ("Hyvä", "Päiv")
+    assert daemon < 45
+    assert reading < 85
+    assert seen["seconds"] < 2
+    assert sorted(tmp_path.iterdir()) == [path, script]
+
+
 INNER = HEAD + b"Content-Type: text/plain\r\n\r\n" + b"rivi\r\n" * 500
 SHAPES = {
     "one line": HEAD + b"\r\n" + b"x" * 5_000,

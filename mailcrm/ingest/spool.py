@@ -127,6 +127,11 @@ class Spool:
         self._arrived = threading.Event()
         self._writer = SpoolWriter(self._tmp, self._new, SpoolIds(now), self._arrived.set)
 
+    @property
+    def passing(self) -> Path:
+        """A private folder for files of a moment; what is left of them is swept away."""
+        return self._tmp
+
     def close(self) -> None:
         """Make durable what was put and let go of the lock; what is still claimed goes back when somebody looks."""
         self._writer.close()

@@ -5,9 +5,10 @@ line begins with two dashes, behind the header that may stand there, is replaced
 The mark is drawn anew for each mail, so that no sender can write one.
 """
 
+import io
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.message import Message
 from email.policy import Compat32, compat32
 from itertools import pairwise
@@ -59,8 +60,32 @@ class Stubs:
             place = mark.end()
         yield written[place:]
 
+    def length(self, written: bytes) -> int:
+        """How long that is altogether, its marks counted as well."""
+        marks = re.findall(self._name + rb"(\d{1,6});", written)
+        return len(written) + sum(end - start for start, end in (self._cuts[int(mark)] for mark in marks))
+
     def whole(self, written: bytes) -> bytes:
-        return b"".join(self.blocks(written)) if self.is_in(written) else written
+        return joined(self.blocks(written), self.length(written)) if self.is_in(written) else written
+
+
+def joined(blocks: Iterable[bytes], size: int) -> bytes:
+    """The blocks one behind the other, of ``size`` bytes at most."""
+    out = with_room(size)
+    for block in blocks:
+        out.write(block)
+    out.truncate()
+    return out.getvalue()
+
+
+def with_room(size: int) -> io.BytesIO:
+    """An empty buffer with room for ``size`` bytes: one that grows lies in memory twice."""
+    out = io.BytesIO()
+    if size > 0:
+        out.seek(size - 1)
+        out.write(b"\0")
+        out.seek(0)
+    return out
 
 
 class Part(Message):

@@ -6,11 +6,11 @@ stands behind the code is kept.
 
 import base64
 import binascii
-import io
 import quopri
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from mailcrm.ingest.stubs import joined, with_room
 from mailcrm.ingest.uuencode import uudecoded
 
 _PURE_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*={0,2}\s*")
@@ -33,20 +33,13 @@ def decoded(written: bytes, encoding: str, *, is_text: bool) -> bytes:
     return written
 
 
-def decoded_blocks(blocks: Callable[[], Iterable[bytes]], encoding: str, *, is_text: bool) -> bytes:
-    """The same of something long that comes in pieces; only what is broken is put together first."""
+def decoded_blocks(blocks: Callable[[], Iterable[bytes]], size: int, encoding: str, *, is_text: bool) -> bytes:
+    """The same of something long that comes in pieces, of ``size`` bytes in all; only what is broken is put together first."""
     if encoding == "quoted-printable":
-        return _joined(map(quopri.decodestring, _by_lines(blocks())))
-    if encoding == "base64" and (pure := _pure_base64(blocks())) is not None:
+        return joined(map(quopri.decodestring, _by_lines(blocks())), size)
+    if encoding == "base64" and (pure := _pure_base64(blocks(), size)) is not None:
         return pure
-    return decoded(_joined(blocks()), encoding, is_text=is_text)
-
-
-def _joined(blocks: Iterable[bytes]) -> bytes:
-    out = io.BytesIO()
-    for block in blocks:
-        out.write(block)
-    return out.getvalue()
+    return decoded(joined(blocks(), size), encoding, is_text=is_text)
 
 
 def _by_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -61,9 +54,9 @@ def _by_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(held)
 
 
-def _pure_base64(blocks: Iterable[bytes]) -> bytes | None:
+def _pure_base64(blocks: Iterable[bytes], size: int) -> bytes | None:
     """None if something else stands in it."""
-    out = io.BytesIO()
+    out = with_room(size * 3 // 4)
     left = b""
     is_padded = False
     for block in blocks:
@@ -73,12 +66,13 @@ def _pure_base64(blocks: Iterable[bytes]) -> bytes | None:
             return None
         is_padded = len(body) < len(coded)
         whole = len(body) - len(body) % 4
-        out.write(binascii.a2b_base64(body[:whole]))
+        out.write(binascii.a2b_base64(memoryview(body)[:whole]))
         left = body[whole:]
         if is_padded:
             out.write(_decode_base64(left) or b"")
             left = b""
     out.write(_decode_base64(left) or b"")
+    out.truncate()
     return out.getvalue()
 
 

@@ -7,6 +7,7 @@ limits are kept and each leaf is decoded once. What is beyond a limit is handed 
 import email
 import io
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.errors import StartBoundaryNotFoundDefect
@@ -19,7 +20,7 @@ from mailcrm.ingest.charset import decode
 from mailcrm.ingest.headers import header_text, unescape
 from mailcrm.ingest.mend import mended
 from mailcrm.ingest.sound import sound_tree
-from mailcrm.ingest.stubs import Part, Stubs, stubs_of
+from mailcrm.ingest.stubs import Part, Stubs, joined, stubs_of
 from mailcrm.ingest.transfer import ENCODED, decoded, decoded_blocks
 from mailcrm.ingest.unseen import seen
 
@@ -263,7 +264,7 @@ def _decoded(part: Message) -> bytes:
     written = _as_written(part) if encoding in ENCODED else _plain(part)
     stubs = stubs_of(part)
     if stubs is not None and stubs.is_in(written):
-        return decoded_blocks(lambda: stubs.blocks(written), encoding, is_text=is_text)
+        return decoded_blocks(lambda: stubs.blocks(written), stubs.length(written), encoding, is_text=is_text)
     return decoded(written, encoding, is_text=is_text)
 
 
@@ -287,7 +288,16 @@ def bytes_of(part: Message) -> bytes:
     flat, stubs = _flat(part), stubs_of(part)
     if stubs is None or not stubs.is_in(flat):
         return flat
-    return stubs.whole(flat).replace(b"\r\n", b"\n")
+    return joined(_with_bare_line_ends(stubs.blocks(flat)), stubs.length(flat))
+
+
+def _with_bare_line_ends(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for block in blocks:
+        block = held + block
+        held = b"\r" if block.endswith(b"\r") else b""
+        yield block[: len(block) - len(held)].replace(b"\r\n", b"\n")
+    yield held
 
 
 def _flat(part: Message) -> bytes:
