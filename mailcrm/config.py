@@ -209,6 +209,38 @@ class Digest(_Section):
     working_hours: Annotated[str, AfterValidator(_hours)] = OFFICE_HOURS
 
 
+_IN_BRACES = re.compile(r"\{[^{}]*\}")
+
+
+def _acknowledgement(value: str) -> str:
+    if unknown := sorted(set(_IN_BRACES.findall(value)) - {"{company}", "{subject}"}):
+        raise ValueError(f"knows {{company}} and {{subject}}, not {', '.join(unknown)}")
+    return value
+
+
+class Acknowledge(_Section):
+    enabled: bool = False
+    days: Days = 30
+    text_en: Annotated[str, Field(min_length=1), AfterValidator(_acknowledgement)] = (
+        "Thank you for your message. It has arrived, and one of us will answer you.\n\nThis mail was sent automatically. "
+        "If you want to add something, just reply to it.\n\n{company}"
+    )
+    text_fi: Annotated[str, AfterValidator(_acknowledgement)] = (
+        "Kiitos viestistäsi. Se on tullut perille, ja joku meistä vastaa sinulle.\n\nTämä viesti lähti automaattisesti. "
+        "Jos haluat lisätä jotakin, vastaa siihen.\n\n{company}"
+    )
+    text_sv: Annotated[str, AfterValidator(_acknowledgement)] = (
+        "Tack för ditt meddelande. Det har kommit fram, och någon av oss svarar dig.\n\nDet här meddelandet skickades "
+        "automatiskt. Om du vill lägga till något, svara på det.\n\n{company}"
+    )
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """By language; one without a text is not there."""
+        texts = {"en": self.text_en, "fi": self.text_fi, "sv": self.text_sv}
+        return {language: text for language, text in texts.items() if text.strip()}
+
+
 class Retention(_Section):
     raw_days: Days = 180
     quiet_days: Days = 30
@@ -232,6 +264,7 @@ class Config(_Section):
     routing: Routing = Routing()
     notify: Notify = Notify()
     digest: Digest = Digest()
+    acknowledge: Acknowledge = Acknowledge()
     retention: Retention = Retention()
     base: Path = Field(default=Path("."), exclude=True)
 

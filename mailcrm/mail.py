@@ -404,6 +404,7 @@ class Hint:
 class Verdict:
     """What kind of mail it is and why. ``is_machine``: no person wrote it, so it is never answered.
 
+    ``asks_for_silence``: a field of it says that no program shall answer.
     ``phishing`` says why the name of the writer may be borrowed, as far as that shows without the database.
     """
 
@@ -413,6 +414,7 @@ class Verdict:
     is_machine: bool = False
     is_bulk: bool = False
     is_spam: bool = False
+    asks_for_silence: bool = False
     report: Report | None = None
     calendar_method: str = ""
     auto_reply: AutoReply | None = None
@@ -996,7 +998,8 @@ class Route:
 class NoticeKind(StrEnum):
     """Kinds of mail that leave; each has a folder templates/mail/<kind>/."""
 
-    CUSTOMER_REPLY = "customer_reply"  # a person's mail to the customer; the only kind that leaves the house
+    CUSTOMER_REPLY = "customer_reply"  # a person's mail to the customer
+    ACKNOWLEDGEMENT = "acknowledgement"  # ours to the customer; the only other kind that leaves the house
     MESSAGE = "message"  # to staff: a customer wrote
     NOTE = "note"  # to staff: an internal note, or a mention in one
     SENT = "sent"  # to staff: a colleague answered the customer
@@ -1018,7 +1021,7 @@ class Event:
     """A fact written in the same transaction as the change; what ``notify.recipients`` decides from.
 
     ``kind`` is one of: message_in, message_out, note, event_assigned, message_failed, message_delayed, held, loop, admin,
-    absence, reminder, receipt, history.
+    absence, reminder, receipt, history, acknowledged.
     """
 
     kind: str

@@ -23,6 +23,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailcrm import crash
+from mailcrm.acknowledge import acknowledged
 from mailcrm.address import address_key, read_token
 from mailcrm.apart import Begun
 from mailcrm.apply import Arrival, apply, join_teams, move_to_lead
@@ -32,7 +33,20 @@ from mailcrm.decide import decide
 from mailcrm.ingest.classify import SpamValues
 from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
-from mailcrm.mail import AuthorKind, Door, Envelope, Event, Facts, Intent, ParsedMail, Reason, Route, RouteKind, Verdict
+from mailcrm.mail import (
+    AuthorKind,
+    Door,
+    Envelope,
+    Event,
+    Facts,
+    Intent,
+    MailKind,
+    ParsedMail,
+    Reason,
+    Route,
+    RouteKind,
+    Verdict,
+)
 from mailcrm.notify import outbox
 from mailcrm.proof.verifier import ToCheck, Verifier
 from mailcrm.reader import Reader, Understood
@@ -110,6 +124,7 @@ def process_one(
     events = _placed(session, arrival, needs, now)
     if route.kind is RouteKind.DUPLICATE:
         events = _decide_again(session, arrival, places, needs, now)
+    events = (*events, *acknowledged(session, arrival, events, places.rules, now))
     outbox.enqueue(session, events, now, places.domain)
     return route
 
@@ -367,7 +382,10 @@ class Worker:
                 known = whose_proof_matters(session, keys.values())
         except SQLAlchemyError:
             return ours
-        return [r for r in ours if keys[r.spooled.id] in known]
+        return [r for r in ours if keys[r.spooled.id] in known or self._may_be_acknowledged(r)]
+
+    def _may_be_acknowledged(self, item: _Read) -> bool:
+        return bool(self.places.rules.acknowledge_after) and item.verdict.kind is MailKind.HUMAN
 
     def _store_blobs(self, read: Sequence[_Read]) -> None:
         parts = [(a.sha256, a.content) for r in read for a in r.mail.files]

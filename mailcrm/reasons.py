@@ -199,6 +199,7 @@ DELIVERY: Mapping[str, str] = {
 
 NOTICES: Mapping[str, str] = {
     NoticeKind.CUSTOMER_REPLY: _("Mail to the customer"),
+    NoticeKind.ACKNOWLEDGEMENT: _("Automatic acknowledgement to the customer"),
     NoticeKind.MESSAGE: _("Notice: a customer wrote"),
     NoticeKind.NOTE: _("Notice: an internal note"),
     NoticeKind.SENT: _("Notice: a colleague answered"),

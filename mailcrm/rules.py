@@ -50,6 +50,10 @@ class Rules:
     is_late_reply_held: bool = True
     holidays: str = ""  # the country whose public holidays count for who has named none
 
+    locale: str = "en"  # of the firm
+    acknowledge_after: timedelta = timedelta()  # since the last one to the same address; 0 = never
+    acknowledge_languages: frozenset[str] = frozenset({"en"})
+
     def is_ours(self, address: str) -> bool:
         """Whether the address lies at a catch-all domain of ours."""
         return domain_key(address.rpartition("@")[2]) in self.domains
@@ -116,4 +120,7 @@ def rules_of(config: Config) -> Rules:
         wake_age=timedelta(days=days.wake_days),
         is_late_reply_held=days.late_reply_hold,
         holidays=config.digest.holidays,
+        locale=config.company.locale,
+        acknowledge_after=timedelta(days=config.acknowledge.days if config.acknowledge.enabled else 0),
+        acknowledge_languages=frozenset(config.acknowledge.texts),
     )

@@ -92,6 +92,23 @@ def test_one_mail_has_one_effect_wherever_the_daemon_is_killed(mortal: MortalHou
     assert spooled(mortal) == []
 
 
+@pytest.mark.parametrize("point", [*PLACED, *DELIVERED])
+def test_a_first_mail_is_acknowledged_once_wherever_the_daemon_is_killed(
+    forge: Forge, smtp_sink: SmtpSink, point: str
+) -> None:
+    with mortal_house(forge, smtp_sink, acknowledge={"enabled": True}) as mortal:
+        mortal.start(point)
+        made = question()
+        made["Authentication-Results"] = "mx.firma.test; dmarc=pass header.from=kala.test"
+        mortal.hand_in(made)
+        mortal.settle(deaths=1)
+        mortal.hand_in(question("Ropes"))
+        mortal.settle(deaths=1)
+        acknowledged = mortal.house.to(CAROL)
+        assert len({caught.raw for caught in acknowledged}) == 1
+        assert len(acknowledged) <= (2 if point == "deliver.sent" else 1)
+
+
 def test_a_copy_that_comes_again_after_a_kill_is_not_counted_as_another(mortal: MortalHouse) -> None:
     mortal.start(roles=["smtp"])
     mortal.hand_in(question())

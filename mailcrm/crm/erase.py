@@ -17,6 +17,7 @@ from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import (
+    acknowledgement,
     activity,
     attachment,
     command_run,
@@ -126,7 +127,9 @@ def _erase_raw(session: Session, messages: list[int], inbounds: list[int]) -> No
 
 
 def _erase_messages(session: Session, messages: list[int]) -> None:
-    texts: dict[str, Any] = dict.fromkeys(("subject", "text", "new_text", "html", "date_written", "reason_detail"), "")
+    texts: dict[str, Any] = dict.fromkeys(
+        ("subject", "text", "new_text", "html", "letter_html", "date_written", "reason_detail"), ""
+    )
     texts |= {"segments": [], "to": [], "cc": [], "reference_ids": [], "message_id": ""}
     for some in _chunks(messages):
         these = message.c.id.in_(some)
@@ -139,7 +142,7 @@ def _erase_messages(session: Session, messages: list[int]) -> None:
         told = message.c.event.in_(("fields", "stage", "activity_scheduled", "activity_done", "activity_rescheduled",
                                     "activity_given", "activity_cancelled", "meeting_answered", "meeting_cancelled",
                                     "meeting_moved", "meeting_place", "meeting_of_series", "meeting_not_changed",
-                                    "partner_filled"))  # fmt: skip
+                                    "partner_filled", "acknowledged"))  # fmt: skip
         session.execute(update(message).where(these, told).values(event_data={}))
 
 
@@ -188,6 +191,7 @@ def _erase_person(session: Session, partner_id: int, keys: list[str], now: datet
     session.execute(delete(participant).where(theirs))
     session.execute(delete(partner_address).where(partner_address.c.partner_id == partner_id))
     session.execute(delete(suppression).where(suppression.c.key.in_(keys)))
+    session.execute(delete(acknowledgement).where(acknowledgement.c.key.in_(keys)))
     gone: dict[str, Any] = {"name": ERASED, "name_key": "", "phone": "", "domain": None, "language": "", "industry": ""}
     gone |= {"revenue": None, "erased_at": now}
     session.execute(update(partner).where(partner.c.id == partner_id).values(gone))

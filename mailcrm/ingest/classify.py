@@ -62,6 +62,7 @@ def classify(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict:
         is_machine=verdict.kind in _MACHINES or _has_null_path(clues, envelope),
         is_bulk=_bulk_reason(clues) is not None,
         is_spam=bool(_spam_detail(clues)),
+        asks_for_silence=_asks_for_silence(clues.headers),
         report=clues.report,
         calendar_method=clues.calendar_method,
         auto_reply=_auto_reply(mail, envelope) if verdict.kind is MailKind.AUTO_REPLY else None,
@@ -71,6 +72,16 @@ def classify(mail: ParsedMail, clues: Clues, envelope: Envelope) -> Verdict:
     )
 
 
+def _asks_for_silence(headers: Headers) -> bool:
+    """Whether a field says that no program shall answer, or that one sent it (RFC 3834 2)."""
+    if any(name.startswith("list-") or name in _OF_PROGRAMS for name in headers.by_name):
+        return True
+    return headers.first("auto-submitted").lower() not in ("", "no")
+
+
+_OF_PROGRAMS = frozenset(
+    ("precedence", "x-precedence", "x-auto-response-suppress", "x-autoreply", "x-autorespond", "x-loop", "feedback-id")
+)
 _MAY_BE_FORMS = frozenset({MailKind.HUMAN, MailKind.SYSTEM})
 _MAY_BE_PHISHING = frozenset({MailKind.HUMAN, MailKind.BULK, MailKind.SPAM, MailKind.CALENDAR})
 

@@ -6,6 +6,7 @@
 from datetime import datetime
 
 from mailcrm.mail import NoticeKind
+from mailcrm.notify.acknowledgement import acknowledgement
 from mailcrm.notify.assembling import Composed
 from mailcrm.notify.customer_mail import customer_mail
 from mailcrm.notify.letterhead import Letterhead
@@ -18,5 +19,8 @@ __all__ = ["Composed", "compose"]
 
 def compose(material: Material, head: Letterhead, templates: Templates, now: datetime) -> Composed:
     """The mail of this row; raises LookupError where a row that it needs is gone."""
-    made = customer_mail if material.row.kind == NoticeKind.CUSTOMER_REPLY else notice
+    made = _TO_THE_OUTSIDE.get(material.row.kind, notice)
     return made(material, head, templates, now)
+
+
+_TO_THE_OUTSIDE = {NoticeKind.CUSTOMER_REPLY: customer_mail, NoticeKind.ACKNOWLEDGEMENT: acknowledgement}

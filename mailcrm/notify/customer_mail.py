@@ -40,10 +40,10 @@ def customer_mail(material: Material, head: Letterhead, templates: Templates, no
     reply_to = token_address(head, material.row, Intent.REPLY, card.sales_address)
     headers = [
         ("From", mailbox(sender, from_address)),
-        ("To", _people(material, "to")),
-        ("Cc", _people(material, "cc")),
+        ("To", people_of(material, "to")),
+        ("Cc", people_of(material, "cc")),
         ("Reply-To", mailbox(sender, reply_to)),
-        *_thread_headers(answered),
+        *thread_headers(answered),
     ]
     others = replace(message, files=tuple(file for file in message.files if file.sha256 not in letter.shown))
     parts = [*letter.pictures, *file_parts(replace(material, message=others))]
@@ -76,7 +76,7 @@ def _quote_html(quoted: str) -> dict[str, object]:
     return {"attribution": attribution, "quote_html": html_of(bare) if bare.strip() else Markup("")}
 
 
-def _quotable_subject(subject: str, head: Letterhead) -> str:
+def quotable_subject(subject: str, head: Letterhead) -> str:
     """Without words that hold an address we issued, or our own marker: with them no answer would ever leave."""
     words = (word for word in bare_subject(subject).split() if not any(f"@{d}" in word.lower() for d in head.domains))
     kept = header_text(" ".join(words))
@@ -86,15 +86,15 @@ def _quotable_subject(subject: str, head: Letterhead) -> str:
 def _customer_subject(message: Shown, answered: Shown | None, card: Card, head: Letterhead) -> str:
     """The customer's own subject with one "Re:"; a first mail has the salesperson's."""
     if answered is not None:
-        return f"Re: {_quotable_subject(answered.subject, head) or _quotable_subject(card.title, head)}"
+        return f"Re: {quotable_subject(answered.subject, head) or quotable_subject(card.title, head)}"
     return header_text(bare_subject(message.subject)) or header_text(card.title)
 
 
-def _people(material: Material, kind: str) -> str:
+def people_of(material: Material, kind: str) -> str:
     return mailboxes([fit_mailbox(one.name, one.address) for one in material.row.recipients if one.kind == kind])
 
 
-def _thread_headers(answered: Shown | None) -> list[tuple[str, str]]:
+def thread_headers(answered: Shown | None) -> list[tuple[str, str]]:
     if answered is None or not _is_fit(answered.message_id):
         return []
     before = [ref for ref in answered.reference_ids if ref != answered.message_id][-MAX_REFERENCES:]

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from mailcrm.address import address_key
 from mailcrm.config import Config
 from mailcrm.crash import reached
-from mailcrm.mail import NoticeKind, Permanent, Temporary
+from mailcrm.mail import Permanent, Temporary
 from mailcrm.notify.cardtext import all_card_lines
 from mailcrm.notify.compose import Composed, compose
 from mailcrm.notify.composer import FEW, Composer, Draft, composer, may_go_apart
@@ -426,7 +426,7 @@ def _is_unreachable(error: Temporary) -> bool:
 
 
 def _may_shrink(outcome: _Outcome) -> bool:
-    is_notice = outcome.row.kind != NoticeKind.CUSTOMER_REPLY
+    is_notice = outcome.row.user_id is not None
     is_first = not outcome.row.params.get("without_attachments")
     return is_notice and is_first and any(is_too_large(answer) for answer in outcome.answers.values())
 

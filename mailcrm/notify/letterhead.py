@@ -5,11 +5,12 @@ import contextlib
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mailcrm.address import loop_marker, reply_address, return_path, sign_token
 from mailcrm.config import Config
-from mailcrm.mail import Address, Intent
+from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.notify.mime import mailboxes
 from mailcrm.notify.outbox import Outgoing
 from mailcrm.store.keyring import Keyring
@@ -35,6 +36,7 @@ class Letterhead:
     fixed_sender: str  # "" = a return-path per mail
     key_id: int
     key: bytes
+    acknowledgements: Mapping[str, str]  # language -> the firm's text
 
 
 def letterhead(config: Config, keyring: Keyring) -> Letterhead:
@@ -53,6 +55,7 @@ def letterhead(config: Config, keyring: Keyring) -> Letterhead:
         fixed_sender=config.relay.fixed_sender if config.relay.envelope_sender == "fixed" else "",
         key_id=keyring.current_id,
         key=keyring.current,
+        acknowledgements=config.acknowledge.texts,
     )
 
 
@@ -71,7 +74,9 @@ def reply_token_of(head: Letterhead, row: Outgoing, alias: str) -> str:
 
 
 def sender_of(head: Letterhead, row: Outgoing) -> str:
-    """The return-path of this row's mail."""
+    """The return-path of this row's mail; the null one for what no person wrote to a customer (RFC 3834 3.3)."""
+    if row.kind == NoticeKind.ACKNOWLEDGEMENT:
+        return ""
     return head.fixed_sender or return_path(row.id, row.reply_nonce, head.key, head.domain)
 
 

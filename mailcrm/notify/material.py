@@ -389,7 +389,7 @@ def read_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material,
 
 
 def _completed(session: Session, material: Material) -> Material:
-    if material.row.kind == NoticeKind.CUSTOMER_REPLY:
+    if material.row.kind in (NoticeKind.CUSTOMER_REPLY, NoticeKind.ACKNOWLEDGEMENT):
         return _for_customer(session, material)
     return _with_history(session, material) if material.row.kind == NoticeKind.HISTORY else material
 

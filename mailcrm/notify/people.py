@@ -33,6 +33,7 @@ from mailcrm.store.tables import (
 _ABOUT_THE_ACTOR = frozenset(
     {"held", "absence", "reminder", "receipt", "history", "address_claimed", "address_confirmed"}
 )  # events whose notice goes to who caused it
+_TO_THE_OUTSIDE = frozenset({"message_out", "acknowledged"})
 _AnyRow = Row[*tuple[Any, ...]]
 _LEAD: BindParameter[Any] = bindparam("lead")
 _LEADS: BindParameter[Any] = bindparam("leads", expanding=True)
@@ -119,7 +120,7 @@ def read_people(session: Session, event: Event, now: datetime) -> LeadPeople:
         tied.setdefault(row.tie, {}).setdefault(row.id, []).append(row)
     found = {tie: tuple(_person(of_one, now) for of_one in by_id.values()) for tie, by_id in tied.items()}
     owner = next(iter(found.get("owner", ())), None)
-    customer, copies = _outside(session, event) if event.kind == "message_out" else (None, ())
+    customer, copies = _outside(session, event) if event.kind in _TO_THE_OUTSIDE else (None, ())
     admins = found.get("admin", ())
     return LeadPeople(
         owner=owner,

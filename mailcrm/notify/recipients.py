@@ -81,6 +81,13 @@ def _to_customer(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
     return (Notice(NoticeKind.CUSTOMER_REPLY, "customer", None, (people.customer,), people.copies),)
 
 
+def _acknowledged(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
+    """To the writer alone."""
+    if people.customer is None:
+        return ()
+    return (Notice(NoticeKind.ACKNOWLEDGEMENT, "customer", None, (people.customer,)),)
+
+
 def _note(event: Event, people: LeadPeople) -> tuple[Notice, ...]:
     tied = [*_all("mentioned", people.mentioned), *_all("owner", _one(people.owner))]
     owner = people.owner.id if people.owner else None
@@ -156,6 +163,7 @@ _RULES = {
     "address_confirmed": _address,
     "message_in": _message_in,
     "message_out": _message_out,
+    "acknowledged": _acknowledged,
     "note": _note,
     "event_assigned": _assigned,
     "message_failed": _failed,

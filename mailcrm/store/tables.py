@@ -552,6 +552,14 @@ outbox_recipient = Table(
     CheckConstraint("state in ('queued', 'sent', 'deferred', 'failed', 'bounced', 'delayed', 'dropped')", name="state"),
 )
 
+acknowledgement = Table(  # whom a first mail was acknowledged to; forgotten when the period is over
+    "acknowledgement",
+    metadata,
+    _id(),
+    Column("key", String(320), nullable=False, unique=True),
+    _at("at", nullable=False, index=True),
+)
+
 suppression = Table(
     "suppression",
     metadata,

@@ -181,6 +181,12 @@ def _receipt(t: _Telling) -> str:
     return t.say("%(address)s has received or opened a mail of ours") % {"address": t.data.get("from") or "?"}
 
 
+def _acknowledged(t: _Telling) -> str:
+    return t.say("%(address)s was told automatically that the mail has arrived") % {
+        "address": t.data.get("address") or "?"
+    }
+
+
 def _partner_filled(t: _Telling) -> str:
     labels = {"phone": _("Phone"), "company": _("Company")}
     known = [f"{t.say(label)}: {t.data[name]}" for name, label in labels.items() if t.data.get(name)]
@@ -265,6 +271,7 @@ _EVENTS: Mapping[str, _Worded] = {
     "split_off": _of_lead(_("A message was split off to lead #%(id)s"), "to_id"),
     "person_confirmed": _person_confirmed,
     "mail_dropped": _mail_dropped,
+    "acknowledged": _acknowledged,
     "turn_settled": _plain(_("Answered in another way: nobody waits")),
     "turn_unsettled": _plain(_("The customer waits after all")),
     "receipt": _receipt,
