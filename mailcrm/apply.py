@@ -209,11 +209,13 @@ def _given(arrival: Arrival, orders: Orders) -> Given:
         writer=facts.writer,
         lead_id=arrival.route.lead_id,
         message_row_id=token.message_row_id if token else None,
+        notice_id=token.outbox_id if token else None,
         customer=named_customer(arrival.mail, orders, rules_domains),
         subject=arrival.mail.base_subject,
         domains=rules_domains,
         has_text=arrival.route.kind is RouteKind.REPLY,
         is_lenient=arrival.route.is_lenient,
+        holidays=arrival.holidays,
     )
 
 

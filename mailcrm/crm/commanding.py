@@ -23,11 +23,12 @@ from mailcrm.crm.picture import Picture, Step, picture, plain, steps
 from mailcrm.crm.rights import Actor, Right, actor, require, require_lead
 from mailcrm.crm.splitting import split_off
 from mailcrm.crm.stages import Stage, all_stages
+from mailcrm.crm.suggestions import Planner, suggestion
 from mailcrm.crm.undoing import latest_run, run_of_receipt, undo
 from mailcrm.crm.writing import write_note
 from mailcrm.mail import Address, Change, Command, Event, Fault, FaultWhy, Verb, Writer
 from mailcrm.store.engine import Session, savepoint
-from mailcrm.store.tables import activity, lead, lead_tag, partner, tag, user
+from mailcrm.store.tables import activity, lead, lead_tag, outbox, partner, tag, user
 
 _FOR_EVERYBODY = frozenset(
     {
@@ -53,11 +54,13 @@ class Given:
     writer: Writer
     lead_id: int | None
     message_row_id: int | None = None
+    notice_id: int | None = None  # the outbox row of that notice
     customer: Address | None = None  # of a new lead: who wrote the forwarded mail, or is named in the text
     subject: str = ""  # of the mail, without prefixes
     domains: Collection[str] = ()
     has_text: bool = False  # for the customer
     is_lenient: bool = False
+    holidays: str = ""  # the house's country
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ def carry_out(session: Session, given: Given, commands: Collection[Command], now
     run = Run(session, given, who, now)
     left_out = [fault for command in commands if (fault := _obeyed(run, command)) is not None]
     run.end()
+    run.suggest([command.verb for command in commands])
     events = tuple(run.events)
     asked = frozenset(command.verb for command in commands) & {Verb.HELP, Verb.HISTORY, Verb.UNDO}
     return Carried(run.lead_id, tuple(run.changes), run.steps, events, asked, tuple(left_out))
@@ -141,6 +145,14 @@ class Run:
         if self.lead_id is not None and self._before is not None:
             self.steps += steps(self.lead_id, self._before, picture(self.session, self.lead_id))
         self._before = None
+
+    def suggest(self, verbs: Collection[Verb]) -> None:
+        """After something was done and nothing is planned: what the lead's stage suggests."""
+        if Verb.DONE not in verbs or self.lead_id is None:
+            return
+        found = suggestion(self.session, self.lead_id, Planner(self.by, self.given.holidays), self.now)
+        if found is not None:
+            self.changed("suggested", type=found.type, day=found.day, en=found.text_en, fi=found.text_fi)
 
     def state(self) -> "_State":
         return _State(self.lead_id, self._before, tuple(self.changes), tuple(self.steps), tuple(self.events))
@@ -328,7 +340,10 @@ def _snooze(run: Run, command: Command) -> None:
 
 
 def _open_activity(run: Run, number: int | None) -> Any:
-    """The how-manieth of the lead's open activities, as they come due; without a number the writer's own next, else the next."""
+    """The how-manieth of the lead's open activities, as they come due; without a number the one that the answered reminder told
+    of, else the writer's own next, else the next."""
+    if number is None and (reminded := _reminded_of(run)) is not None:
+        return reminded
     asked = select(activity).where(activity.c.lead_id == run.lead, activity.c.done_at.is_(None))
     rows = run.session.execute(asked.order_by(activity.c.due_on, activity.c.id)).all()
     if not rows:
@@ -338,6 +353,15 @@ def _open_activity(run: Run, number: int | None) -> Any:
     if not 1 <= number <= len(rows):
         raise Refused("Only %(count)s are planned on this lead.", count=len(rows))
     return rows[number - 1]
+
+
+def _reminded_of(run: Run) -> Any:
+    """The activity that the answered notice reminded of, as long as it lies on this lead."""
+    params = run.session.execute(select(outbox.c.params).where(outbox.c.id == run.given.notice_id)).scalar() or {}
+    if params.get("event") != "reminder":
+        return None
+    asked = select(activity).where(activity.c.id == int(params["detail"]), activity.c.lead_id == run.lead)
+    return run.session.execute(asked).first()
 
 
 # --- leads among each other -----------------------------------------------------------------------------------------------

@@ -173,6 +173,7 @@ class _Work:
         elif entry.command is not None:
             _obey(run, thing, entry.command, is_bare=entry.is_bare)
         run.end()
+        run.suggest([entry.command.verb] if entry.command else [])
         if thing.kind == "mention":
             _read(run, thing)
         numbered = (("item", str(thing.number)), ("about", thing.about))

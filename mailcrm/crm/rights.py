@@ -7,7 +7,7 @@
 | write to customers, change leads and partners | no | yes | yes | yes |
 | see inbound and outbox: every decision has a reason they can read | no | yes | yes | yes |
 | decide about a colleague's held mail that is not their own | no | no | yes | yes |
-| hand over, erase | no | no | yes | yes |
+| hand over, erase; what stages suggest | no | no | yes | yes |
 | users, teams, aliases, keys | no | no | no | yes |
 
 A lead a person may not see does not exist for them: 404, not 403.
@@ -40,6 +40,7 @@ class Right(StrEnum):
     CHANGE_LEADS = "change leads"
     SEE_MAIL = "see what happened to each mail"
     HAND_OVER = "hand over and erase"
+    SUGGEST = "change what stages suggest"
     MANAGE = "manage users, teams, aliases and keys"
 
 
@@ -48,6 +49,7 @@ _ROLES = {
     Right.CHANGE_LEADS: frozenset({"salesperson", "manager", "admin"}),
     Right.SEE_MAIL: frozenset({"salesperson", "manager", "admin"}),
     Right.HAND_OVER: frozenset({"manager", "admin"}),
+    Right.SUGGEST: frozenset({"manager", "admin"}),
     Right.MANAGE: frozenset({"admin"}),
 }
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from sqlalchemy import func, insert, select
 
+from mailcrm.crm.suggestions import seed_suggestions
 from mailcrm.store.engine import Session, remembered
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import stage
@@ -47,12 +48,13 @@ _ALL = Prepared(
 
 
 def seed_stages(session: Session) -> None:
-    """Write the ten stages into an empty table; a table with stages is left alone: they are theirs to rename."""
+    """Write the ten stages, and what they suggest, into empty tables; those with stages are left alone: theirs to change."""
     if session.execute(select(func.count()).select_from(stage)).scalar_one():
         return
     names = ("name_en", "name_fi", "kind", "is_folded", "on_event")
     rows = [dict(zip(names, seed, strict=True), position=n) for n, seed in enumerate(SEED)]
     session.execute(insert(stage), rows)
+    seed_suggestions(session)
 
 
 def all_stages(session: Session) -> tuple[Stage, ...]:

@@ -12,6 +12,7 @@ from mailcrm.commands.words import usage
 from mailcrm.i18n import Translator
 from mailcrm.mail import Intent, NoticeKind, Verb
 from mailcrm.notify.cardtext import activity_name
+from mailcrm.notify.commandwords import suggested_command, suggested_in
 from mailcrm.notify.letterhead import Letterhead, token_address
 from mailcrm.notify.material import Card, Material
 
@@ -64,6 +65,13 @@ def taking_back(material: Material, head: Letterhead, subject: str, words: Trans
     return _word(material, head, Intent.UNDO, subject, _("Take it back"), usage(Verb.UNDO, words.locale).word)
 
 
+def plans(material: Material, head: Letterhead, subject: str, words: Translator) -> tuple[Choice, ...]:
+    """The command that plans what a receipt suggests."""
+    label, suggested = words.gettext("Plan it"), suggested_in(material.row.params)
+    lines = [suggested_command(one, words) for one in suggested]
+    return tuple(_word(material, head, Intent.UNDO, subject, label, line) for line in lines)
+
+
 def _word(material: Material, head: Letterhead, intent: Intent, subject: str, label: str, word: str) -> Choice:
     return Choice(label, mailto(_address(material, head, intent), subject, word), word)
 
@@ -110,13 +118,13 @@ def _steps(material: Material, card: Card, words: Translator) -> list[_Step]:
 
 
 def _planned(card: Card, material: Material, words: Translator) -> list[_Step]:
-    """What can be said of the next activity; of a reminder only where it is the one that comes next."""
+    """What can be said of the next activity; in the answer to a reminder the commands mean the one that it reminds of."""
     _ = words.gettext
-    following = card.next_activity
-    named = material.row.params.get("activity")
-    if following is None or (named and (following.type, following.summary) != (named[0], named[2])):
+    following, reminded = card.next_activity, material.row.params.get("activity")
+    kind = reminded[0] if reminded else following.type if following else ""
+    if not kind:
         return []
-    named_so = {"what": activity_name(following.type, words)}
+    named_so = {"what": activity_name(kind, words)}
     return [
         _Step(Verb.DONE, _("%(what)s: done") % named_so),
         _Step(Verb.SNOOZE, _("%(what)s: in a week") % named_so, _("in 1 week")),

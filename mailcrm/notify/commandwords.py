@@ -105,6 +105,31 @@ def destination_line(changes: Sequence[Said], hand: Hand) -> str:
     return _("Nothing goes to the customer.")
 
 
+def suggested_in(params: Said) -> list[Said]:
+    """What a receipt suggests to plan next."""
+    return [one for one in params.get("changes", ()) if one["what"] == "suggested"]
+
+
+def suggested_command(said: Said, words: Translator) -> str:
+    """What to write to plan what is suggested, in the reader's language; after a digest with the number of its lead."""
+    day, number = date.fromisoformat(said["day"]), f"{said['item']} " if said.get("item") else ""
+    return (
+        f"{number}/{usage(Verb(said['type']), words.locale).word} {day.day}.{day.month}. {_suggested_text(said, words)}"
+    )
+
+
+def suggested_line(said: Said, hand: Hand) -> str:
+    """What comes next, if the reader wants so."""
+    values = {"type": said["type"], "summary": _suggested_text(said, hand.words), "day": said["day"]}
+    named = _planned("%(what)s, %(when)s")(values, hand)
+    text = hand.words.gettext("Next: %(what)s? Reply with: %(command)s")
+    return text % {"what": named, "command": suggested_command(said, hand.words)}
+
+
+def _suggested_text(said: Said, words: Translator) -> str:
+    return str(said["fi" if words.locale == "fi" else "en"])
+
+
 def fault_line(said: Said, hand: Hand) -> str:
     """Why a line was not carried out."""
     _ = hand.words.gettext

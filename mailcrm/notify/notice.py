@@ -9,7 +9,7 @@ from mailcrm.i18n import Translator, translator
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.marker import MARKER
 from mailcrm.notify.assembling import Composed, assembled
-from mailcrm.notify.buttons import Choice, decisions, mailto, next_steps, taking_back
+from mailcrm.notify.buttons import Choice, decisions, mailto, next_steps, plans, taking_back
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
 from mailcrm.notify.commandwords import HelpLine, digest_help_lines, help_lines
 from mailcrm.notify.entry import Entry, entry_of
@@ -186,10 +186,12 @@ def _said(line: str) -> Said:
 def _choices(
     material: Material, answer: Answer, head: Letterhead, subject: str, words: Translator
 ) -> tuple[Choice, ...]:
-    """The words that answer a question or take back."""
+    """The words that answer a question, plan what is suggested, or take back."""
     if answer.intent == Intent.DECIDE:
         return decisions(material, head, subject, words)
-    return (taking_back(material, head, subject, words),) if answer.intent == Intent.UNDO else ()
+    if answer.intent != Intent.UNDO:
+        return ()
+    return (*plans(material, head, subject, words), taking_back(material, head, subject, words))
 
 
 def _shows_card(material: Material) -> bool:

@@ -18,6 +18,8 @@ from mailcrm.notify.commandwords import (
     fault_line,
     kept_lines,
     numbered_lines,
+    suggested_in,
+    suggested_line,
 )
 from mailcrm.notify.letterhead import Letterhead, called, token_address
 from mailcrm.notify.material import Material
@@ -253,9 +255,10 @@ def _receipt(material: Material, head: Letterhead, words: Translator) -> list[st
     hand, changes = Hand(words, zone_of(material, head)), list(material.row.params.get("changes", ()))
     done = [one for one in changes if one["what"] != "fault"]
     faults = [words.gettext("Not done: %(line)s") % {"line": fault_line(one, hand)} for one in faults_of(material)]
+    suggested = [suggested_line(one, hand) for one in suggested_in(material.row.params)]
     if is_about_digest(material):
-        return [*numbered_lines(done, hand), *kept_lines(done, hand), *faults]
-    return [changed_line(done, hand), destination_line(done, hand), *kept_lines(done, hand), *faults]
+        return [*numbered_lines(done, hand), *kept_lines(done, hand), *faults, *suggested]
+    return [changed_line(done, hand), destination_line(done, hand), *kept_lines(done, hand), *faults, *suggested]
 
 
 def _history(material: Material, head: Letterhead, words: Translator) -> list[str]:

@@ -206,6 +206,20 @@ stage = Table(
     CheckConstraint("kind in ('open', 'won', 'lost', 'cancelled', 'on_hold')", name="kind"),
 )
 
+stage_suggestion = Table(  # of leads in a stage: what comes after an activity was done
+    "stage_suggestion",
+    metadata,
+    _id(),
+    _ref("stage_id", "stage", nullable=False),
+    Column("after_type", String(20), nullable=False, server_default=""),  # "": any that has no row of its own
+    Column("next_type", String(20), nullable=False),
+    Column("text_en", String(200), nullable=False),
+    Column("text_fi", String(200), nullable=False),
+    Column("days", Integer, nullable=False),  # working days
+    CheckConstraint("days between 1 and 365", name="days"),
+    UniqueConstraint("stage_id", "after_type"),
+)
+
 lead = Table(
     "lead",
     metadata,

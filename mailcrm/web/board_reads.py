@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, func, or_, select, true
 
 from mailcrm.crm.stages import Stage
 from mailcrm.store.engine import Session
@@ -20,11 +20,13 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which leads the board shows. ``owner``: "" everybody's, "none" nobody's, else a user's id."""
+    """Which leads the board shows. ``owner``: "" everybody's, "none" nobody's, else a user's id. ``next`` "none": open ones
+    without a next activity."""
 
     owner: str = ""
     team_id: int | None = None
     text: str = ""
+    next: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,16 @@ def matching(selection: Selection, visible: ColumnElement[bool]) -> ColumnElemen
                 lead.c.company_id.in_(people),
             )
         )
+    if selection.next == "none":
+        conditions.append(has_no_next_step())
     return and_(true(), *conditions)
+
+
+def has_no_next_step() -> ColumnElement[bool]:
+    """A lead that is open and has nothing planned."""
+    planned = activity.alias("planned")
+    is_planned = exists().where(planned.c.lead_id == lead.c.id, planned.c.done_at.is_(None))
+    return and_(lead.c.outcome.is_(None), ~is_planned)
 
 
 def _totals(session: Session, where: ColumnElement[bool]) -> dict[int, dict[str, tuple[int, Decimal]]]:
@@ -261,6 +272,58 @@ def read_activities(session: Session, user_id: int | None, visible: ColumnElemen
     if user_id is not None:
         statement = statement.where(activity.c.user_id == user_id)
     return [ToDo(*row) for row in session.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """An open lead without a next step."""
+
+    id: int
+    title: str
+    partner: str
+    owner: str
+    stage_id: int
+
+
+def count_idle(session: Session, user_id: int | None, visible: ColumnElement[bool]) -> int:
+    """How many open leads of a user, or of everybody, have no next step."""
+    statement = select(func.count()).select_from(lead).where(*_idle(user_id, visible))
+    return session.execute(statement).scalar_one()
+
+
+def read_idle(session: Session, user_id: int | None, visible: ColumnElement[bool], page: int) -> list[Idle]:
+    """Those leads, stars and the longest untouched first; one more than a page when there are more."""
+    statement = (
+        select(
+            lead.c.id, lead.c.title, func.coalesce(partner.c.name, ""), func.coalesce(user.c.name, ""), lead.c.stage_id
+        )
+        .join_from(lead, partner, partner.c.id == lead.c.partner_id, isouter=True)
+        .join(user, user.c.id == lead.c.owner_id, isouter=True)
+        .where(*_idle(user_id, visible))
+        .order_by(lead.c.priority.desc(), func.coalesce(lead.c.last_message_at, lead.c.created_at), lead.c.id)
+        .limit(PAGE + 1)
+        .offset((page - 1) * PAGE)
+    )
+    return [Idle(*row) for row in session.execute(statement)]
+
+
+def read_done(session: Session, activity_id: int, visible: ColumnElement[bool]) -> Idle | None:
+    """The lead of an activity that was done, if it has nothing else planned."""
+    statement = (
+        select(
+            lead.c.id, lead.c.title, func.coalesce(partner.c.name, ""), func.coalesce(user.c.name, ""), lead.c.stage_id
+        )
+        .join_from(lead, activity, activity.c.lead_id == lead.c.id)
+        .join(partner, partner.c.id == lead.c.partner_id, isouter=True)
+        .join(user, user.c.id == lead.c.owner_id, isouter=True)
+        .where(activity.c.id == activity_id, activity.c.done_at.is_not(None), *_idle(None, visible))
+    )
+    row = session.execute(statement).first()
+    return Idle(*row) if row else None
+
+
+def _idle(user_id: int | None, visible: ColumnElement[bool]) -> list[ColumnElement[bool]]:
+    return [has_no_next_step(), visible, *([lead.c.owner_id == user_id] if user_id is not None else [])]
 
 
 # --- settings -----------------------------------------------------------------------------------------------------------

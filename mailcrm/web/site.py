@@ -32,6 +32,7 @@ from mailcrm.web.pages import (
     partners,
     settings,
     signing,
+    suggestions,
 )
 from mailcrm.web.rendering import Pages, templates_folder
 from mailcrm.web.visit import Handler, Site, Triage
@@ -127,6 +128,9 @@ def _routes(site: Site) -> list[BaseRoute]:
         get("/outbox/{id:int}/html", files.outbox_html),
         get("/settings", settings.show),
         post("/settings", settings.save),
+        get("/settings/suggestions", suggestions.show),
+        post("/settings/suggestions", suggestions.save),
+        post("/settings/suggestions/{id:int}/removed", suggestions.remove),
         post("/settings/calendar", settings.set_calendar),
         get("/calendar/{key:str}", calendar.feed, is_public=True),
         post("/settings/absence", settings.set_away),

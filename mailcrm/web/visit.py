@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mailcrm.crm.desk import Desk
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right, require, require_lead
+from mailcrm.crm.suggestions import Planner
 from mailcrm.i18n import LOCALES
 from mailcrm.store.engine import Session
 from mailcrm.web.guard import is_from_our_page, is_token, local_path
@@ -142,6 +143,11 @@ class Visit:
         if self.viewer is None:
             raise Forbidden(_("Your role does not allow this."))
         return self.viewer
+
+    @property
+    def planner(self) -> Planner:
+        """Whose working days count when something is planned here."""
+        return Planner(self.me.id, self.desk.config.digest.holidays)
 
     def require(self, right: Right) -> None:
         """Forbidden unless the viewer's role gives the right."""

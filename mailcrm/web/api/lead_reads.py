@@ -1,7 +1,7 @@
 """Leads as the API shows them: three statements for a page of any length, and those that find what a filter names."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, or_, select
@@ -14,12 +14,13 @@ from mailcrm.store.tables import activity, lead, lead_tag, partner, partner_addr
 from mailcrm.web.api.named import stages_named, team_named, user_named
 from mailcrm.web.api.paging import Id, Page, Paging, Word, page_of
 from mailcrm.web.api.shapes import LeadOut, LeadPartner, NextActivity, Person, StageOut
+from mailcrm.web.board_reads import has_no_next_step
 
 _MOST_TERMS = 8
 
 
 class LeadFilter(Paging):
-    """What ``GET /leads`` can be asked for; all given ones must hold."""
+    """What ``GET /leads`` can be asked for; all given ones must hold. ``next=none``: open ones with nothing planned."""
 
     partner_email: Word | None = None
     q: Word | None = None
@@ -29,6 +30,7 @@ class LeadFilter(Paging):
     outcome: Word | None = None
     tag: Word | None = None
     source: Word | None = None
+    next: Literal["none"] | None = None
     partner_id: Id | None = None
     created_after: AwareDatetime | None = None
     updated_after: AwareDatetime | None = None
@@ -131,6 +133,8 @@ def _plain_conditions(asked: LeadFilter) -> list[ColumnElement[bool]]:
         found.append(lead.c.outcome.is_(None) if asked.outcome == "none" else lead.c.outcome == asked.outcome)
     if asked.source is not None:
         found.append(lead.c.source == asked.source)
+    if asked.next is not None:
+        found.append(has_no_next_step())
     if asked.tag is not None:
         tagged = exists().where(lead_tag.c.lead_id == lead.c.id, lead_tag.c.tag_id == tag.c.id)
         found.append(tagged.where(tag.c.name == asked.tag))

@@ -1,5 +1,6 @@
 """Activities: my list, planning one, finishing one."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from starlette.responses import Response
@@ -7,9 +8,11 @@ from starlette.responses import Response
 from mailcrm.crm import activities
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right, require, require_lead, visible_leads
+from mailcrm.crm.stages import all_stages
+from mailcrm.crm.suggestions import suggestions
 from mailcrm.store.engine import Session
 from mailcrm.web import typed
-from mailcrm.web.board_reads import PAGE, read_activities
+from mailcrm.web.board_reads import PAGE, Idle, count_idle, read_activities, read_done, read_idle
 from mailcrm.web.lead_reads import lead_of_activity
 from mailcrm.web.pages.lead import page as lead_page
 from mailcrm.web.visit import Visit
@@ -17,16 +20,30 @@ from mailcrm.web.wording import ACTIVITY_TYPES
 
 
 def show(visit: Visit) -> Response:
-    """Mine, or everybody's; overdue first."""
-    is_everybodys = visit.query("whose") == "all"
+    """Mine, or everybody's; overdue first. ``?next=none``: the open leads that have nothing planned, to plan it."""
+    is_everybodys, shows_idle = visit.query("whose") == "all", visit.query("next") == "none"
     page = visit.page_number()
     with visit.desk.store.read() as session:
-        user_id = None if is_everybodys else visit.me.id
-        found = read_activities(session, user_id, visible_leads(visit.me.actor), page)
+        user_id, visible = None if is_everybodys else visit.me.id, visible_leads(visit.me.actor)
+        idle = read_idle(session, user_id, visible, page) if shows_idle else []
+        found = [] if shows_idle else read_activities(session, user_id, visible, page)
+        done = read_done(session, _number(visit.query("done")), visible)
+        suggested = suggestions(session, _ids(idle, done), visit.planner, visit.now)
+        stages = {stage.id: stage for stage in all_stages(session)}
+        idle_count = count_idle(session, user_id, visible)
     return visit.show(
-        "activities.html", activities=found[:PAGE], has_more=len(found) > PAGE, page=page, is_everybodys=is_everybodys,
-        types=ACTIVITY_TYPES,
+        "activities.html", activities=found[:PAGE], idle=idle[:PAGE], has_more=len(idle or found) > PAGE, page=page,
+        is_everybodys=is_everybodys, shows_idle=shows_idle, idle_count=idle_count, suggested=suggested, stages=stages,
+        done_lead=done if done and done.id in suggested and visit.me.may(Right.CHANGE_LEADS) else None, types=ACTIVITY_TYPES,
     )  # fmt: skip
+
+
+def _number(asked: str) -> int:
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
+
+
+def _ids(idle: Sequence[Idle], done: Idle | None) -> list[int]:
+    return [one.id for one in (*idle, *((done,) if done else ()))]
 
 
 def schedule(visit: Visit) -> Response:
@@ -51,7 +68,8 @@ def schedule(visit: Visit) -> Response:
         raise
     except Refused as e:
         return lead_page(visit, lead_id, "activity", e)
-    return visit.to(f"/leads/{lead_id}", "planned", "activities")
+    here = visit.text("next")
+    return visit.to(here or f"/leads/{lead_id}", "planned", "" if here else "activities")
 
 
 def complete(visit: Visit) -> Response:
@@ -62,7 +80,8 @@ def complete(visit: Visit) -> Response:
         return activities.complete(session, activity_id, feedback, by, now)
 
     visit.perform(verb)
-    return visit.to(visit.text("next") or "/activities", "done")
+    back = visit.text("next") or "/activities"
+    return visit.to(f"{back}{'&' if '?' in back else '?'}done={activity_id}", "done")
 
 
 def reschedule(visit: Visit) -> Response:

@@ -48,6 +48,7 @@ def _selection(visit: Visit) -> Selection:
         owner=owner if owner == "none" or _is_id(owner) else "",
         team_id=int(team) if _is_id(team) else None,
         text=visit.query("q").strip()[:200],
+        next="none" if visit.query("next") == "none" else "",
     )
 
 

@@ -9,6 +9,7 @@ from mailcrm.crm import leads, participants
 from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Forbidden, Right, visible_leads
 from mailcrm.crm.stages import Stage, all_stages
+from mailcrm.crm.suggestions import suggestion
 from mailcrm.crm.writing import Undeliverable
 from mailcrm.mail import Event
 from mailcrm.notify.people import read_people
@@ -35,11 +36,13 @@ def page(visit: Visit, lead_id: int, form: str = "", refused: Refused | None = N
         stages = {stage.id: stage for stage in all_stages(session)}
         users, teams, owners = user_names(session), team_names(session), possible_owners(session)
         outside = read_people(session, Event("message_out", lead_id), visit.now)
+        suggested = suggestion(session, lead_id, visit.planner, visit.now) if not found.activities else None
     return visit.show(
         "lead.html", 422 if refused else 200, page=found, lead=found.row, stages=stages, teams=teams, owners=owners,
         names=Names(users, teams, stages, visit.zone.key), customer=outside.customer, copies=outside.copies, types=ACTIVITY_TYPES,
         is_following=visit.me.id in dict(found.followers), before=before, may_change=visit.me.may(Right.CHANGE_LEADS),
         form=form, refused=refused, may_insist=isinstance(refused, Undeliverable), typed=visit.fields() if refused else {},
+        suggested=suggested,
     )  # fmt: skip
 
 
