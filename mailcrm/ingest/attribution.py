@@ -40,6 +40,7 @@ _LONGEST = 400
 _ENDS = (":", "：", "wrote", "kirjoitti")  # what an attribution ends in
 _BEHIND_END = " \t*_\xa0\u200e\u200f\u202c"
 _LAST_LETTERS = frozenset(_BEHIND_END).union(word[-1] for word in _ENDS)
+_LONGEST_OF_NAME = 120
 _MOST_COLONS = 8
 _SMALL_WORDS = frozenset(
     {word.strip(" (") for phrase in WROTE for word in phrase.split()}
@@ -139,8 +140,19 @@ def introduces(line: str) -> bool:
     if text.startswith(_QUOTING) and _has_date_or_address(text):
         return True
     if not text.endswith((":", "：")):
-        return False
+        return says_who(text)
     return (_ends_in_verb(text) and len(text) < 80) or _has_date_or_address(text)
+
+
+def says_who(line: str) -> bool:
+    """ "Am 04.03.24 um 12:20 schrieb Carol Smith": the verb before the name, and a program that writes no colon."""
+    if not 12 < len(line) <= _LONGEST_OF_NAME:
+        return False
+    text = bare(line)
+    if not text or not _opens(text) or not _TIME.search(text) or text[-1] in ".!?":
+        return False
+    folded = text.casefold()
+    return any(word in folded and _has_word(folded, word) for word in WROTE) and not _is_prose(text)
 
 
 def is_certain(lines: list[str], start: int, end: int) -> bool:

@@ -22,7 +22,7 @@ from itertools import groupby
 
 from mailcrm.ingest.headerblock import read_block
 from mailcrm.ingest.margins import fold_margins
-from mailcrm.ingest.scan import FORWARDED, MARKER_WORDS, NEW, SIGNATURE, kinds_of
+from mailcrm.ingest.scan import FOOTER, FORWARDED, MARKER_WORDS, NEW, QUOTE, SIGNATURE, kinds_of
 from mailcrm.ingest.signature import LONGEST, delimited
 from mailcrm.mail import Segment, SegmentKind
 
@@ -31,15 +31,17 @@ MARKER = "— mailcrm: reply above this line · vastaa tämän rivin yläpuolell
 _MOST_LINES = 5_000
 
 
-def segments(text: str, *, is_reply: bool, is_forward: bool = False, writer: str = "") -> tuple[Segment, ...]:
+def segments(
+    text: str, *, is_reply: bool, is_forward: bool = False, writer: str = "", address: str = ""
+) -> tuple[Segment, ...]:
     """The text in passages. Only a reply or forward is folded beyond its signature and a gateway's lines.
 
-    ``writer`` is the display name in From: a card below the own name is a signature.
+    ``writer`` is the display name in From: a card below the own name is a signature; so is the own ``address`` alone.
     """
     lines = text.split("\n")
     seen = lines[:_MOST_LINES]
     kinds = kinds_of(seen, is_forward=is_forward) if is_reply else _first_mail(seen)
-    fold_margins(seen, kinds, writer)
+    fold_margins(seen, kinds, writer, address)
     kinds = never_empty(seen, kinds, is_forward=is_forward)
     kinds += [kinds[-1]] * (len(lines) - len(seen))
     return joined(lines, kinds)
@@ -87,6 +89,9 @@ def never_empty(lines: list[str], kinds: list[SegmentKind], *, is_forward: bool)
     """If folding leaves nothing, everything shows; below a header block that stands at the top, all but older quotes."""
     if _has_new(lines, kinds) or FORWARDED in kinds or any(MARKER_WORDS in line for line in lines):
         return kinds
+    shown = [NEW if kind is FOOTER else kind for kind in kinds]
+    if QUOTE in kinds and _has_new(lines, shown):
+        return shown  # what looked like a gateway's words was all that the person wrote
     first = next((index for index, line in enumerate(lines) if line.strip()), 0)
     block = read_block(lines, first)
     if block is not None and not is_forward:

@@ -12,7 +12,7 @@ from mailcrm.ingest.notices import (
     may_hold_disclaimer,
     pgp_end,
 )
-from mailcrm.ingest.signature import card_start, is_mobile_line
+from mailcrm.ingest.signature import card_start, is_closing, is_mobile_line
 from mailcrm.mail import SegmentKind
 
 NEW, SIGNATURE, FOOTER = SegmentKind.NEW, SegmentKind.SIGNATURE, SegmentKind.FOOTER
@@ -21,14 +21,24 @@ _LAST_LINES = 150  # of the person's words, looked through for disclaimers
 _LAST_PARAGRAPHS = 12
 
 
-def fold_margins(lines: list[str], kinds: list[SegmentKind], writer: str) -> None:
-    """``writer`` is the display name in From. The card comes first: a privacy notice counts below one only."""
+def fold_margins(lines: list[str], kinds: list[SegmentKind], writer: str, address: str = "") -> None:
+    """``writer`` and ``address`` are those in From. The card comes first: a privacy notice counts below one only."""
     has_card = _fold_card(lines, kinds, writer)
     _fold_armour(lines, kinds)
     _fold_banner(lines, kinds)
-    if _fold_disclaimers(lines, kinds) and not has_card:
+    if _fold_disclaimers(lines, kinds, writer) and not has_card:
         _fold_card(lines, kinds, writer)  # it may have been too far above a long disclaimer
     _fold_mobile(lines, kinds)
+    if address:
+        _fold_own_address(lines, kinds, address)
+
+
+def _fold_own_address(lines: list[str], kinds: list[SegmentKind], address: str) -> None:
+    """The own address alone on the last line, as Foxmail signs."""
+    new = (index for index in range(len(lines) - 1, -1, -1) if kinds[index] is NEW and lines[index].strip())
+    last = next(new, -1)
+    if last >= 0 and lines[last].strip(" \t<>\xa0").lower() == address.lower() and next(new, -1) >= 0:
+        kinds[last] = SIGNATURE
 
 
 def _fold_armour(lines: list[str], kinds: list[SegmentKind]) -> None:
@@ -44,8 +54,8 @@ def _fold_banner(lines: list[str], kinds: list[SegmentKind]) -> None:
         kinds[first:end] = [FOOTER] * (end - first)
 
 
-def _fold_disclaimers(lines: list[str], kinds: list[SegmentKind]) -> bool:
-    """Below the last words; with a title or a rule above them. Whether there were any."""
+def _fold_disclaimers(lines: list[str], kinds: list[SegmentKind], writer: str) -> bool:
+    """Below the last words; with a title or a rule above them. Whether there were any. Above the good-bye a person speaks."""
     last = max((index for index, kind in enumerate(kinds) if kind is NEW or kind is SIGNATURE), default=0)
     paragraphs = _paragraphs(lines, kinds, max(0, last - _LAST_LINES), last + 1)
     tail = paragraphs[-_LAST_PARAGRAPHS:]
@@ -53,10 +63,13 @@ def _fold_disclaimers(lines: list[str], kinds: list[SegmentKind]) -> bool:
         return False
     has_words = last > _LAST_LINES or len(paragraphs) > _LAST_PARAGRAPHS
     goes_on, has_folded, heading = False, False, -1
+    good_bye = max((start for start, _ in tail if kinds[start] is NEW and is_closing(lines[start], writer)), default=-1)
     for start, end in tail:
         paragraph = " ".join(lines[start:end])
         is_privacy = is_privacy_notice(paragraph) and SIGNATURE in kinds[:start]
-        goes_on = has_words and (is_privacy or is_disclaimer(paragraph, goes_on=goes_on))
+        goes_on = has_words and (
+            is_privacy or is_disclaimer(paragraph, goes_on=goes_on, must_begin_so=start < good_bye)
+        )
         if goes_on:
             has_folded = True
             start = heading if heading >= 0 else start

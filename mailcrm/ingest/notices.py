@@ -165,8 +165,11 @@ def may_hold_disclaimer(text: str) -> bool:
 _LINKS = ("www.", "http")
 
 
-def is_disclaimer(paragraph: str, *, goes_on: bool = False) -> bool:
-    """Whether the paragraph (one string) is a legal notice or a program's foot; ``goes_on``: the one above was one."""
+def is_disclaimer(paragraph: str, *, goes_on: bool = False, must_begin_so: bool = False) -> bool:
+    """Whether the paragraph (one string) is a legal notice or a program's foot.
+
+    ``goes_on``: the one above was one. ``must_begin_so``: it stands where a person speaks, so many stock phrases are not enough.
+    """
     text = bare(paragraph[:_LONGEST_PARAGRAPH]).casefold()
     if len(text) <= 160 and _has(text, _FEET):
         return True
@@ -178,7 +181,9 @@ def is_disclaimer(paragraph: str, *, goes_on: bool = False) -> bool:
     stock = secrecy + sum(map(text.__contains__, _LEGAL))
     if goes_on:
         return stock >= 1
-    return (secrecy >= 1 and stock >= 2) if _starts_as_disclaimer(text) else (secrecy >= 2 and stock >= 4)
+    if _starts_as_disclaimer(text):
+        return secrecy >= 1 and stock >= 2
+    return not must_begin_so and secrecy >= 2 and stock >= 4
 
 
 def is_privacy_notice(paragraph: str) -> bool:

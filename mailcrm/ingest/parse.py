@@ -99,7 +99,8 @@ def _read(
         is_forward, bare_subject = True, base_subject(levels[0].subject)[0]
     is_told_inside = not is_forward and len(levels) > len(attached)
     is_reply = has_prefix or is_forward or is_told_inside or bool(in_reply_to or references)
-    parts = body.segments(text, is_reply=is_reply, is_forward=is_forward, writer=writers[0].name if writers else "")
+    writer = writers[0] if writers else Address("", "")
+    parts = body.segments(text, is_reply=is_reply, is_forward=is_forward, writer=writer.name, address=writer.address)
     levels = levels if not is_told_inside or is_carried(parts) else attached
     new = body.new_text(parts)
     html = sanitise(html_raw)

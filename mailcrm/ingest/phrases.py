@@ -233,8 +233,8 @@ MOBILE = tuple(
         "pobierz outlook|odesláno z|odesláno|"
         "odoslané z|trimis de pe|trimis din|elküldve|az én|az iphone|az ipad|saadetud minu|saadetud|στάλθηκε από|"
         "iphone'umdan|iphone'dan|отправлено с|надіслано з|"
-        "أرسلت من|تم الإرسال من|נשלח מה|发自我的|从我的|發自我的|自我的|iphoneから送信|나의|내 iphone|outlook für|"
-        "get bluemail|yahoo mail:|"
+        "أرسلت من|تم الإرسال من|נשלח מה|发自我的|从我的|發自我的|自我的|從我的|由我的|iphoneから送信|나의|내 iphone|outlook für|"
+        "from my |get bluemail|yahoo mail:|"
         "download the|von samsung|mein iphone"
     ).split("|")
 )

@@ -16,6 +16,7 @@ from mailcrm.ingest.attribution import (
     is_groupwise,
     is_quoted,
     may_end,
+    says_who,
 )
 from mailcrm.ingest.headerblock import (
     bare,
@@ -93,6 +94,7 @@ class _Scan:
     def _is_anothers(self, line: str) -> bool:
         """Another mail begins here, or a signature: marked, with what belongs to it."""
         if is_quoted(line):
+            self._said_above()
             end = len(self.lines) if is_groupwise(line) else self._end_of_quoted(self.at)
             self.cited.append((self.at, end))
             self._mark(end, FORWARDED if self.is_forward else QUOTE)
@@ -112,6 +114,12 @@ class _Scan:
         else:
             return False
         return True
+
+    def _said_above(self) -> None:
+        """ "Am 04.03.24 um 12:20 schrieb Carol Smith": without a colon it counts directly above a quote only."""
+        above = self._above(self.at)
+        if above >= max(0, self.at - 2) and self.result[above] is NEW and says_who(self.lines[above]):
+            self.result[above : self.at] = [QUOTE] * (self.at - above)
 
     def _is_prose(self, line: str) -> bool:
         """Nothing of which the heads of other mails are made: most lines need not be asked for each of them."""

@@ -195,6 +195,7 @@ def is_mobile_line(line: str) -> bool:
     text = bare(line)
     link = text.find("http")
     text = text[:link].rstrip(" <([|:-") if link > 8 else text
+    text = _EXCUSE.split(text, maxsplit=1)[0] if ", " in text else text
     if not 8 < len(text) < 90 or ", " in text:
         return False
     folded = text.strip("[]()<>*_ ").casefold().replace("i̇", "i")
@@ -208,6 +209,9 @@ def _is_app_line(folded: str, app: tuple[str, str]) -> bool:
     return app[0] in folded and app[1] in folded and folded.startswith(_GET_APP)
 
 
+_EXCUSE = re.compile(
+    r",? (?:so )?(?:please |pardon |anteeksi|ursäkta|förlåt|bitte |entschuldig|désolé|beklager|undskyld)", re.IGNORECASE
+)
 _GET_APP = tuple(
     "get|sent|hanki|lähetetty|skaffa|hämta|skickat|hent|sendt|outlook|télécharge|obtenir|envoyé|obtener|obtén|enviado|"
     "descarga|scarica|ottieni|inviato|obter|baixar|verzonden|download|pobierz|wysłane|wysłano|získat|stáhnout|odesláno|"
