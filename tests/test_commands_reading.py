@@ -284,7 +284,16 @@ def _cpu_seconds(text: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("wom", ""), ("stag", "stage"), ("asign", "assign"), ("follwo", "follow"), ("won", "")]
+    ("word", "meant"),
+    [
+        ("wom", ""),
+        ("stag", "stage"),
+        ("asign", "assign"),
+        ("follwo", "follow"),
+        ("won", ""),
+        ("nottte", "note"),
+        ("anna", ""),
+    ],
 )
 def test_a_word_that_is_nearly_a_command_is_recognised(word: str, meant: str) -> None:
     assert alike(word) == meant

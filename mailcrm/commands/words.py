@@ -7,6 +7,7 @@ and receipts show. No word is a common first name: "/Anna" below a letter is how
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 from mailcrm.mail import Decision, Verb
 
@@ -109,11 +110,21 @@ def usage(verb: Verb, locale: str) -> Usage:
 
 @lru_cache(maxsize=1000)
 def alike(word: str, *, is_short_too: bool = False) -> str:
-    """A command word that differs from ``word`` in one letter, or "": what was probably meant."""
+    """A command word that differs from ``word`` in one letter, or in how often one was typed, or "": what was probably meant."""
     shortest = 3 if is_short_too else _SHORTEST_ALIKE
     if len(word) < shortest:
         return ""
-    return next((known for known in VERBS if len(known) >= shortest and _is_one_off(word, known)), "")
+    near = (known for known in VERBS if len(known) >= shortest and (_is_one_off(word, known) or _is_stuck(word, known)))
+    return next(near, "")
+
+
+def _is_stuck(a: str, b: str) -> bool:
+    """The same but for letters that a key which stuck wrote more than once."""
+    return a != b and _once(a) == _once(b)
+
+
+def _once(word: str) -> str:
+    return "".join(letter for letter, _ in groupby(word))
 
 
 def _is_one_off(a: str, b: str) -> bool:
