@@ -1,5 +1,6 @@
 """Our words in Finnish and English: complete, never fuzzy, and numbers written as each language writes them."""
 
+import ast
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from babel.messages import extract
 from babel.messages.pofile import read_po
 
-from mailcrm.i18n import format_date, format_datetime, format_money, format_size, known_locale, translator
+from mailcrm.i18n import LOCALES, format_date, format_datetime, format_money, format_size, known_locale, translator
 
 ROOT = Path(__file__).parents[1]
 CATALOGUES = sorted((ROOT / "mailcrm" / "locale" / "fi").glob("*.po"))
@@ -29,6 +30,35 @@ def used_in_mails() -> set[str]:
 def test_every_word_of_a_mail_is_there_in_finnish() -> None:
     words = translator("fi")
     assert {one for one in used_in_mails() if one not in words.singular and one not in words.plural} == set()
+
+
+def used_anywhere() -> set[str]:
+    """Every word marked for translation in the code, the mails and the pages."""
+    code = extract.extract_from_dir(str(ROOT / "mailcrm"), [("**.py", "python")], keywords=_KEYWORDS)
+    patterns = [("**.html", "jinja2"), ("**.txt", "jinja2")]
+    shown = extract.extract_from_dir(str(ROOT / "templates"), patterns, keywords=_KEYWORDS)
+    return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in (*code, *shown)}
+
+
+def why_a_mail_may_not_leave() -> set[str]:
+    """The sentences of the last look, which are words of a mail and of the page without a mark of their own."""
+    tree = ast.parse((ROOT / "mailcrm" / "notify" / "leak.py").read_text("utf-8"))
+    said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {one.partition(": ")[0] for one in said if one.startswith("The mail ")}
+
+
+def test_no_word_of_the_code_the_mails_or_the_pages_is_missing_in_finnish() -> None:
+    words = translator("fi")
+    used = used_anywhere() | why_a_mail_may_not_leave()
+    assert len(used) > 800
+    assert len(why_a_mail_may_not_leave()) > 8
+    assert {one for one in used if one not in words.singular and one not in words.plural} == set()
+
+
+def test_only_the_languages_that_we_speak_have_catalogues() -> None:
+    """English is what the code says; a folder for another language would have to be complete, and tested like Finnish."""
+    assert sorted(path.name for path in (ROOT / "mailcrm" / "locale").iterdir() if path.is_dir()) == ["fi"]
+    assert LOCALES == ("en", "fi")
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.name)
