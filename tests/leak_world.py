@@ -17,6 +17,7 @@ from decimal import Decimal
 from email.message import EmailMessage
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from sqlalchemy import select
 
@@ -38,6 +39,7 @@ from mailcrm.reader import reader
 from mailcrm.store.tables import activity, inbound, lead, message, outbox
 from tests.daemon_house import DOMAIN, EXPORT, PROOF, SALES, Clock, _furnished, address_in, house_config, mail, proven
 from tests.smtp_peer import CaughtMail, SmtpSink
+from tests.test_pictures import chunk, png
 
 STAFF = ("alice", "bob", "erin", "otto")
 OUTSIDE = ("carol@acme.example", "dave@acme.example", "carl@gmail.com", "mallory@evil.example")
@@ -75,8 +77,18 @@ def everything(raw: bytes) -> Iterator[str]:
                 text = content.decode(charset, "replace")
                 yield text
                 yield html.unescape(re.sub(r"<[^>]*>", "", text))
+                if part.get_content_maintype() == "text" and charset == "utf-8":
+                    yield from _as_programs_read(text)
             if part is not made and re.match(rb"[A-Za-z-]+: ", content):
                 yield from everything(content)
+
+
+def _as_programs_read(text: str) -> Iterator[str]:
+    """Attributes with their entities, links with their escapes, words without letters that nobody sees."""
+    whole = html.unescape(text)
+    yield whole
+    yield unquote(unquote(whole))
+    yield re.sub(r"[\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]", "", re.sub(r"<[^>]*>", "", whole))
 
 
 @dataclass
@@ -176,6 +188,54 @@ QUOTINGS: dict[str, Quoting] = {
 }
 
 
+def _formatted(text: str) -> str:
+    """As a mail program with buttons writes it: a line a block, some words bold."""
+    lines = (re.sub(r"\b(pumps|sails|regards)\b", r"<b>\1</b>", html.escape(line)) for line in text.split("\n"))
+    return "".join(f"<div>{line or '<br>'}</div>" for line in lines)
+
+
+BOTH_PARTS: dict[str, Callable[[CaughtMail], str]] = {
+    "Gmail": lambda to: f"<div class='gmail_quote'>On Monday x wrote:<blockquote>{_shown(to)}</blockquote></div>",
+    "Outlook": lambda to: f"<div id='divRplyFwdMsg'><b>From:</b> x<br><b>Sent:</b> y</div><div>{_shown(to)}</div>",
+    "Apple Mail": lambda to: f"<blockquote type='cite'>On Monday x wrote:<br>{_shown(to)}</blockquote>",
+    "nothing around it": _shown,
+    "nothing": lambda to: "",
+    "twice": lambda to: (
+        f"<blockquote><blockquote>{_shown(to)}</blockquote></blockquote><blockquote>{_shown(to)}</blockquote>"
+    ),
+}
+
+# Where something may stand in HTML beside the words that its text part has; the last ones are seen by the reader.
+HIDING: tuple[Callable[[str], str], ...] = (
+    lambda s: f"<!-- {s} -->",
+    lambda s: f"<!--[if mso]>{html.escape(s)}<![endif]-->",
+    lambda s: f'<span style="display:none">{html.escape(s)}</span>',
+    lambda s: f'<span style="font-size:0;color:#fff">{html.escape(s)}</span>',
+    lambda s: (
+        f'<b title="{html.escape(s)}" class="{html.escape(s)}" id="{html.escape(s)}" data-x="{html.escape(s)}"></b>'
+    ),
+    lambda s: f'<img src="https://x.example/{quote(s)}.gif" alt="{html.escape(s)}">',
+    lambda s: f'<img src="cid:pasted" alt="{html.escape(s)}" title="{html.escape(s)}">',
+    lambda s: f'<a href="https://x.example/?q={quote(s)}">pumps</a>',
+    lambda s: f'<a href="https://x.example/?u={quote(quote(s))}">pumps</a>',
+    lambda s: f'<a href="https://x.example/#{html.escape(s)}">pumps</a>',
+    lambda s: f'<a href="mailto:sales@x.example?body={quote(s)}">pumps</a>',
+    lambda s: f'<a href="mailto:{html.escape(s.split(" ")[0])}">pumps</a>',
+    lambda s: f'<div style="font-family:{html.escape(s)}"></div><style>.x{{content:"{s}"}}</style>',
+    lambda s: f"<title>{html.escape(s)}</title><script>{s}</script><template>{html.escape(s)}</template>",
+    lambda s: f'<input type="hidden" value="{html.escape(s)}"><textarea>{html.escape(s)}</textarea>',
+    lambda s: f"<svg><title>{html.escape(s)}</title></svg><object data='{html.escape(s)}'></object>",
+    lambda s: f"<table summary='{html.escape(s)}'><tr><td abbr='{html.escape(s)}'></td></tr></table>",
+    lambda s: f"<div>{html.escape(s)}</div>",
+    lambda s: "<div>" + "".join(f"&#{ord(c)};" for c in s) + "</div>",
+    lambda s: "<div>" + "<b></b>".join(map(html.escape, s)) + "</div>",
+    lambda s: "<div>" + "\u200b".join(map(html.escape, s)) + "</div>",
+    lambda s: f"<span>{html.escape(s)}</span>",
+    lambda s: f"<blockquote><blockquote>{html.escape(s)}</blockquote></blockquote>",
+    lambda s: f"<ul><li>{html.escape(s)}</li></ul>",
+)
+
+
 def inline(to: CaughtMail, text: str, dice: random.Random) -> tuple[str, str]:
     """Answers between the quoted lines, where the client put its signs or forgot them."""
     lines = _said(to).splitlines()
@@ -249,6 +309,7 @@ class World:
                 self.eye.inside_ids.add(str(one.parsed()["Message-ID"]).strip("<> "))
             else:
                 self.count["left for the outside"] += 1
+                self.count["left formatted"] += "<b>" in _shown(one)
         return [leak for one in caught for leak in self.eye.leaks(one)]
 
     def settle(self) -> None:
@@ -263,6 +324,7 @@ class World:
             "an outsider answers": (6, self.outsider_answers),
             "an outsider uses an address of ours": (2, self.outsider_takes_an_address),
             "staff answers": (16, self.staff_answers),
+            "staff answers in colours": (10, self.staff_formats),
             "staff answers badly": (6, self.staff_pastes),
             "staff attaches a notice": (5, self.staff_attaches),
             "staff writes a note": (5, self.staff_notes),
@@ -412,6 +474,32 @@ class World:
         made = self.answered(notice, f"{name}@firma.test", text, self.dice.choice(("none", "top", "HTML")))
         self.staff_put(name, made, address_in(made["To"]))
 
+    def staff_formats(self) -> None:
+        """Text and HTML as a mail program writes them, with something of ours hidden in the HTML, and a picture that tells."""
+        found = self.any_notice()
+        if found is None:
+            return
+        name, notice = found
+        commands = "".join(f"{self.command()}\n\n" for _ in range(self.dice.choice((0, 0, 1))))
+        note = f"\n/note {self.secret()}\n{self.secret()}" if self.dice.random() < 0.3 else ""
+        text = f"{commands}{self.harmless()}\nWe have pumps.\nBest regards"
+        client = self.dice.choice([*BOTH_PARTS])
+        piece = self.piece(self.lead_of(notice)) or self.secret()
+        hidden = self.dice.choice(HIDING)(piece) if self.dice.random() < 0.7 else ""
+        lines = _formatted(text + note).split("</div>")
+        lines.insert(self.dice.randrange(len(lines)), hidden)
+        page = "</div>".join(lines) + '<div><img src="cid:pasted"></div>' * (self.dice.random() < 0.5)
+        quoted = "" if client == "nothing" else f"\n\nOn Monday x wrote:\n{_prefixed(_said(notice))}"
+        made = self.answered(notice, f"{name}@firma.test", text + note + quoted, "none")
+        made.add_alternative(page + BOTH_PARTS[client](notice), subtype="html")
+        shown = made.get_body(("html",))
+        assert isinstance(shown, EmailMessage)
+        if "cid:pasted" in page:
+            told = png(chunk(b"tEXt", self.secret().encode()), behind=self.secret().encode())
+            shown.add_related(told, "image", "png", cid="<pasted>", filename=f"{self.secret()[:60]}.png")
+        self.count[f"formatted: {client}"] += 1
+        self.staff_put(name, made, address_in(made["To"]))
+
     def staff_attaches(self) -> None:
         found = self.any_notice()
         if found is None:
@@ -478,10 +566,15 @@ class World:
         notice = self.dice.choice(late)
         name = notice.rcpt_to[0].partition("@")[0]
         who = self.dice.choice((f"{name}@firma.test",) * 4 + ("bob@firma.test", "mallory@evil.example"))
-        word = self.dice.choice(("send", "lähetä", "undo", "kumoa", "/undo", "ok", "send it", "/won 5"))
+        is_outsider = "mallory" in who
+        words = ("send", "lähetä", "undo", "kumoa", "ok", "send it")
+        word = self.dice.choice(words if is_outsider else (*words, "/undo", "/won 5"))
         made = self.answered(notice, who, word, self.dice.choice(("none", "top", "HTML")))
         self.count[f"said: {read_token(_reply_to(notice)).intent}"] += 1  # type: ignore[union-attr]
-        self.staff_put(who.partition("@")[0], made, address_in(made["To"]))
+        if is_outsider:  # whose words may be quoted to the customer, and whose id names the mail
+            self.put(made, [address_in(made["To"])])
+        else:
+            self.staff_put(who.partition("@")[0], made, address_in(made["To"]))
 
     def staff_answers_all(self) -> None:
         """Reply and note addresses in one mail, or as two transactions; sometimes the customer in Cc."""

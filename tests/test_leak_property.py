@@ -49,6 +49,7 @@ def test_the_steps_of_all_seeds_together_did_what_they_were_for() -> None:
     assert _seen["decided"] > 5
     assert _seen["refused"] > 0
     assert _seen["staff commands"] > 10
+    assert _seen["left formatted"] > 5
     assert _seen["said: decide"] > 0
     assert _seen["said: undo"] > 0
 
@@ -97,6 +98,26 @@ def test_the_eye_finds_nothing_in_a_mail_that_may_leave() -> None:
 )
 def test_the_eye_finds_a_leak_in_the_text(text: str) -> None:
     assert seen(letter(text))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<p title="canary77">x</p>',
+        '<a href="https://x.example/?q=can%61ry77">x</a>',
+        '<a href="https://x.example/?q=can%2561ry77">x</a>',
+        "<p>can&#97;ry77</p>",
+        '<p title="can&#97;ry77">x</p>',
+        "<p>can\u200bary77</p>",
+        "<p>can<b>ary</b>77</p>",
+        "<!-- canary77 -->",
+        "<div>/won 5</div>",
+    ],
+)
+def test_the_eye_finds_a_leak_in_every_place_of_html(page: str) -> None:
+    made = letter("x")
+    made.add_alternative(page, subtype="html")
+    assert seen(made)
 
 
 def test_the_eye_finds_a_leak_in_a_header_an_encoded_name_and_a_mail_in_a_file() -> None:

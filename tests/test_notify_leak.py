@@ -138,3 +138,47 @@ def test_a_mail_to_somebody_who_is_not_on_the_lead_is_held() -> None:
 def test_a_file_of_another_customer_is_held() -> None:
     found = leak(mail().as_bytes(), replace(forbidden(), files_of_others=("margins.pdf",)))
     assert found == "The mail holds a file of another customer: margins.pdf"
+
+
+@pytest.mark.parametrize(
+    ("page", "what"),
+    [
+        ("<p>We can do that. And more.</p>", "its text does not say"),
+        ("<p>/won 12000</p>", "command"),
+        ("<p>We can</p><div>/won 12000</div>", "command"),
+        ("<p>We can do that.<br>\u200b/won 12000</p>", "command"),
+        (f'<p>We can do <a href="mailto:{OTHER}">that</a>.</p>', "reply address"),
+        (f'<p>We can do <a href="mailto:{OTHER.replace("@", "%40")}">that</a>.</p>', "reply address"),
+        (f'<p>We can do <a href="mailto:{OTHER.replace("@", "&#64;")}">that</a>.</p>', "reply address"),
+        ('<p>We can do <a href="https://x.example/?to=alice%40firma.test">that</a>.</p>', "address of staff"),
+        ('<p>We can do <a href="https://x.example/?u=https%253A%252F%252Fpage.firma.test%252F">that</a>.</p>', "page"),
+        ('<p title="alice@firma.test">We can do that.</p>', "address of staff"),
+        (f"<!-- {NOTE} --><p>We can do that.</p>", "note"),
+        (f'<p title="{NOTE}">We can do that.</p>', "note"),
+        (f"<style>{NOTE}</style><p>We can do that.</p>", "note"),
+        (f"<p>{'<b></b>'.join(NOTE)}</p>", "note"),
+        (f"<p>{'&#8203;'.join(NOTE)}</p>", "note"),
+        (f"<p>{NOTE.replace(' ', '</p><p>')}</p>", "note"),
+        (f"<p>{''.join(f'&#{ord(c)};' for c in NOTE)}</p>", "note"),
+        (f'<img src="https://x.example/{NOTE.replace(" ", "%20")}.gif"><p>We can do that.</p>', "note"),
+    ],
+)
+def test_a_leak_in_any_place_of_the_html_is_named(page: str, what: str) -> None:
+    assert what in leak(mail("We can do that.", page).as_bytes(), forbidden())
+
+
+def test_letters_that_nobody_sees_hide_nothing() -> None:
+    assert "note" in leak(mail("\u200b".join(NOTE)).as_bytes(), forbidden())
+    assert "note" in leak(mail("\xad".join(NOTE)).as_bytes(), forbidden())
+    assert "staff" in leak(mail("I am alice\u2060@firma.test").as_bytes(), forbidden())
+    wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in NOTE)
+    assert "note" in leak(mail(wide).as_bytes(), forbidden())
+
+
+def test_html_that_says_what_the_text_says_is_clean() -> None:
+    text = "Hello *Carol*,\n\n  1. a pump\n  2. a valve\n\nSee us <https://firma.example/>\n\n> Could you quote?"
+    page = (
+        "<div>Hello <b>Carol</b>,</div><ol><li>a pump</li><li>a valve</li></ol><p>See <a href='https://firma.example/'>us</a></p>"
+        "<blockquote>Could you quote?</blockquote>"
+    )
+    assert leak(mail(text, page).as_bytes(), forbidden()) == ""

@@ -45,7 +45,7 @@ def customer_mail(material: Material, head: Letterhead, templates: Templates, no
         ("Reply-To", mailbox(sender, reply_to)),
         *thread_headers(answered),
     ]
-    others = replace(message, files=tuple(file for file in message.files if file.sha256 not in letter.shown))
+    others = replace(message, files=tuple(file for file in message.files if file.sha256 not in letter.taken))
     parts = [*letter.pictures, *file_parts(replace(material, message=others))]
     return assembled(material, head, rendered, headers, parts, now)
 

@@ -29,7 +29,7 @@ _BLOCK_TAG = re.compile(
 _UNSEEN = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
 )
-_MOST_LINKED = 2_000_000  # characters of a text whose links are read
+_MOST_MARKED = 2_000_000  # characters of HTML that is read in every way
 _FOLD = re.compile(r"\r?\n[ \t]")  # RFC 5545 3.1
 _BEGINS_LIKE_A_MAIL = re.compile(rb"\s*(From |[A-Za-z][A-Za-z-]*:\s)")
 _NARROW = re.compile(rb"[\t\n\r -~\x80-\xbf\xc3]{12,}")
@@ -125,17 +125,23 @@ def _texts(raw: bytes, depth: int = 0) -> Iterable[str]:
         assert isinstance(part, EmailMessage)
         assert isinstance(content, bytes)
         yield part.get_filename() or ""  # it may be encoded in its field
-        for text in _readings(content):
+        for text in (_decoded(content),) if part.get_content_maintype() == "text" else _readings(content):
             yield text
             if "<" in text:
                 yield html.unescape(_TAG.sub("", text))
-                yield html.unescape(_TAG.sub(" ", text))
-            if "%" in text and len(text) <= _MOST_LINKED:
-                yield unquote(unquote(html.unescape(text)))  # twice: a link in a link
+                yield from _between_tags(text) if len(text) <= _MOST_MARKED else ()
             if "BEGIN:V" in text[:4000]:
                 yield _unfolded(text)
         if part is not mail and depth < _DEPTH and _BEGINS_LIKE_A_MAIL.match(content):
             yield from _texts(content, depth + 1)
+
+
+def _between_tags(text: str) -> Iterable[str]:
+    """Words of neighbouring blocks, what attributes say, and what links say: escaped once, or twice for a link in a link."""
+    yield html.unescape(_TAG.sub(" ", text))
+    attributes = html.unescape(text)
+    yield attributes
+    yield unquote(unquote(attributes))
 
 
 def _unfolded(text: str) -> str:

@@ -17,23 +17,27 @@ _PICTURE = re.compile(r'<img src="cid:([0-9a-f]{64})"[^<>]*>')
 
 @dataclass(frozen=True, slots=True)
 class LetterHtml:
-    """``html`` is "" where the writer's formatting is not known; ``shown`` are the hashes of the files that are its pictures."""
+    """``html`` is "" where the writer's formatting is not known; ``taken`` are the hashes of the files that became pictures."""
 
     html: Markup
     pictures: tuple[Part, ...]
-    shown: frozenset[str]
+    taken: frozenset[str]
 
 
 def letter_of(message: Shown, contents: Mapping[int, bytes], domain: str) -> LetterHtml:
-    """The formatted letter; a picture that is no longer there, or cannot be cleaned, is left out of it."""
-    by_hash = {file.sha256: contents[file.id] for file in message.files if file.id in contents}
+    """The formatted letter; a picture that is no longer there, or cannot be cleaned, is left out of it.
+
+    A picture that was put into the text, and whose place in it is not certain, goes along as a file, cleaned as well.
+    """
+    shown = frozenset(_SHOWN.findall(message.letter_html))
     pictures: dict[str, Part] = {}
-    for sha256 in dict.fromkeys(_SHOWN.findall(message.letter_html)):
-        cleaned = clean_picture(by_hash.get(sha256, b""))
+    for file in message.files:
+        is_put_in = file.sha256 in shown or file.is_inline
+        cleaned = clean_picture(contents.get(file.id, b"")) if is_put_in and file.sha256 not in pictures else None
         if cleaned is not None:
             name = f"picture-{len(pictures) + 1}"
-            content_id = f"{name}.{secrets.token_hex(6)}@{domain}"
-            pictures[sha256] = Part(f"{name}.{cleaned.ending}", cleaned.content_type, cleaned.content, content_id)
+            content_id = f"{name}.{secrets.token_hex(6)}@{domain}" if file.sha256 in shown else ""
+            pictures[file.sha256] = Part(f"{name}.{cleaned.ending}", cleaned.content_type, cleaned.content, content_id)
 
     def tied(found: re.Match[str]) -> str:
         picture = pictures.get(found[1])
