@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from mailcrm.ingest.language import language_of
 from mailcrm.ingest.months import month_of, weekday_of
 from mailcrm.ingest.report_words import alternation
+from mailcrm.ingest.unmarked_words import TAKEN_DOWN
 from mailcrm.mail import Address, AutoReply, AutoReplyType
 
 _LOOKED_AT = 4_000
@@ -59,7 +60,7 @@ LEFT_PHRASES = (
     "siirtynyt muihin", "siirtynyt toiseen", "en ole enää…töissä", "no longer be with", "no longer at", "last working day",
     "viimeinen työpäiväni", "sista arbetsdag", "sista dag", "letzter arbeitstag",
     "siirryn uusiin", "siirryn muihin", "siirryn toisiin", "moved on from", "has moved on", "min efterträdare",
-    "my successor", "seuraajani",
+    "my successor", "seuraajani", "i left…on", "ei enää työskentele", "en enää työskentele", "ei ole enää…töissä",
 )  # fmt: skip
 ABSENT_PHRASES = (
     "out of the office", "out of office", "out-of-office", "away from the office", "away from my", "on vacation",
@@ -120,6 +121,7 @@ ABSENT_PHRASES = (
 )  # fmt: skip
 ABSENT = alternation(ABSENT_PHRASES)
 _LEFT = alternation(LEFT_PHRASES)
+_TAKEN_DOWN = alternation(TAKEN_DOWN)
 RECEIVED = alternation(
     (
         "has been received", "have received your", "we received your", "we've received", "request received",
@@ -173,10 +175,12 @@ def read_auto_reply(text: str, subject: str, written_on: date, own: frozenset[st
     until = _until(f"{text}\n|\n{subject}", written_on)
     if _LEFT.search(folded) and until is None:
         kind = AutoReplyType.LEFT
-    elif ABSENT.search(folded) or until is not None:
+    elif ABSENT.search(folded):
         kind = AutoReplyType.OUT_OF_OFFICE
-    elif RECEIVED.search(folded):
-        kind = AutoReplyType.ACKNOWLEDGEMENT
+    elif RECEIVED.search(folded) or _TAKEN_DOWN.search(folded):
+        kind, until = AutoReplyType.ACKNOWLEDGEMENT, None
+    elif until is not None:
+        kind = AutoReplyType.OUT_OF_OFFICE
     else:
         kind = AutoReplyType.OTHER
     is_away = kind in (AutoReplyType.LEFT, AutoReplyType.OUT_OF_OFFICE)
@@ -204,7 +208,7 @@ def _until(text: str, written_on: date) -> date | None:
         if _UNTIL_BEFORE.search(text[max(0, one.start - 60) : one.start]) or _UNTIL_AFTER.match(text, one.end):
             return one.day
     sure = [one.day for one in found if one.is_sure]
-    return max(sure, default=None) or (_weekday(text, written_on) if not found else None)
+    return max(sure, default=None) or _weekday(text, written_on) or _day_of_month(text, written_on)
 
 
 _BACK_ON = re.compile(
@@ -222,6 +226,21 @@ def _weekday(text: str, written_on: date) -> date | None:
             if (day := weekday_of(word)) >= 0:
                 return written_on + timedelta(days=(day - written_on.weekday() - 1) % 7 + 1)
     return None
+
+
+_BACK_ON_DAY = re.compile(
+    r"(?<!\w)(?:back|return\w*|until)\b[^.!?\n\d]{1,30}?(\d{1,2})(?:st|nd|rd|th)\b(?!\s{1,2}(?:of|floor))",
+    re.IGNORECASE,
+)
+
+
+def _day_of_month(text: str, written_on: date) -> date | None:
+    """ "Back on the 11th": the next such day."""
+    match = _BACK_ON_DAY.search(text)
+    if match is None:
+        return None
+    days = (written_on + timedelta(days=ahead) for ahead in range(62))
+    return next((day for day in days if day.day == int(match.group(1))), None)
 
 
 _ISO = re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)")
@@ -242,6 +261,7 @@ _YEAR_MONTH_DAY = re.compile(r"(?<!\d)(\d{4})\.?\s{1,2}([^\W\d_]{3,14})\s{1,2}(\
 
 # Each with the places of year, month and day among its groups; the earlier ones are surer, and what they took is taken.
 _IN_WORDS = ((_ISO, 1, 2, 3), (_CJK, 1, 2, 3), (_YEAR_MONTH_DAY, 1, 2, 3), (_DAY_MONTH, 3, 2, 1), (_MONTH_DAY, 3, 1, 2))
+_DAY_LAST = (_YEAR_MONTH_DAY, _MONTH_DAY)  # the last day of a range is the end: "March 4-15"
 
 
 def _dates(text: str, written_on: date, language: str) -> list[_Found]:
@@ -251,7 +271,9 @@ def _dates(text: str, written_on: date, language: str) -> list[_Found]:
         for match in pattern.finditer(text):
             named = match.group(month)
             number = int(named) if named.isdecimal() else month_of(named, language)
-            _add(found, match, _day(match.group(year), number, int(match.group(day)), written_on), is_sure=True)
+            last = _RANGE_END.match(text, match.end()) if pattern in _DAY_LAST else None
+            day_of_month = int(last.group(1) if last else match.group(day))
+            _add(found, match, _day(match.group(year), number, day_of_month, written_on), is_sure=True)
     for match in _END_OF_MONTH.finditer(text):
         number = month_of(match.group(1) or match.group(2), language)
         _add(found, match, _last_day(number, written_on), is_sure=True)
@@ -260,6 +282,7 @@ def _dates(text: str, written_on: date, language: str) -> list[_Found]:
     return sorted(found, key=lambda one: one.start)
 
 
+_RANGE_END = re.compile(r"\s?[-–]\s?(\d{1,2})(?![\d/:])")
 _END_OF_MONTH = re.compile(
     r"\b(?:(?:end of|ende|slutet av|slutten av|udgangen af|fin|finales de|fine|final de|eind|einde|końca|konce|konca|kraja|конца|"
     r"кінця)\s{1,2}(?:de |di |d['’])?([^\W\d_]{3,14})|([^\W\d_]{3,14})\s{1,2}(?:loppuun|lõpuni|végéig|sonuna))\b",
@@ -313,7 +336,7 @@ _ADDRESS = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _NAMED = re.compile(r"((?:[^\W\d_][\w'’.-]{0,30}[ \t]){1,3}[^\W\d_][\w'’-]{0,30})[ \t]?[<(\[]$")
 _NAME_BEFORE = re.compile(
     r"([^\W\d_][\w'’-]{1,30}[ \t][^\W\d_][\w'’-]{1,30})"
-    r"(?:[ \t]?[(\[,:]{1,2}[ \t]?|[ \t](?:at|on|på|pa|en|em|via|e-mail|email|mail|sähköposti)[ \t:]{1,2}|[ \t]poole,[ \t])$",
+    r"(?:[ \t]?[(\[,:–-]{0,2}[ \t]?|[ \t](?:at|on|på|pa|en|em|via|e-mail|email|mail|sähköposti)[ \t:]{1,2}|[ \t]poole,[ \t])$",
     re.IGNORECASE,
 )
 

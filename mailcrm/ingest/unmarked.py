@@ -108,12 +108,13 @@ def _is_acknowledgement(said: _Said, text: str, is_told_in_subject: bool, *, is_
     """A request taken down, and a promise; from a person's address, in answer to ours, also its number."""
     if not (is_told_in_subject or "taken_down" in said.kinds) or not said.kinds & {"promise", "later"}:
         return False
-    if said.others > (1 if said.is_short_remark else 0):
-        return False
+    if said.others:
+        return is_believed and said.others == 1 and said.is_short_remark
     return is_believed or _NUMBER.search(text.lower()) is not None
 
 
 def _said(sentences: list[str], heard: Mapping[str, list[str]], writer: str) -> _Said:
+    """Programs say first what is the matter and then whom to turn to; a person may begin with the latter."""
     kinds: set[str] = set()
     others: list[int] = []
     for sentence in sentences:
@@ -126,7 +127,12 @@ def _said(sentences: list[str], heard: Mapping[str, list[str]], writer: str) -> 
             found = (found - {"absent"}) | {"about_absence"}
         if "left" in found and not _speaks_of_writer(sentence, writer):
             found.discard("left")
-        if not found and not _is_little(sentence):
+        is_early = (
+            "stand_in" in found
+            and found.isdisjoint(_STATES)
+            and kinds.isdisjoint({*_STATES, "about_absence", "thanks"})
+        )
+        if is_early or (not found and not _is_little(sentence)):
             others.append(len(sentence.split()))
         kinds |= found
     return _Said(frozenset(kinds), len(others), max(others, default=0) <= _SHORT_REMARK)
@@ -215,12 +221,13 @@ def _speaks_of_writer(sentence: str, writer: str) -> bool:
 
 
 def _is_little(sentence: str) -> bool:
-    """A name, a greeting, what stands below a letter."""
-    words_said = sentence.split()
-    count = len(words_said)
-    if sentence[-1:] in (",", ":", "!") and words_said[0].strip(",!") in words.GREETINGS and count <= _LONGEST_GREETING:
+    """A name, a greeting, what stands below a letter; three words and a full stop say something."""
+    said = sentence.split()
+    if sentence[-1] in ",:!" and said[0].strip(",!") in words.GREETINGS and len(said) <= _LONGEST_GREETING:
         return True
-    return (count <= _FEW_WORDS and sentence.isascii()) or (count <= _FEW_WORDS and len(sentence) <= _FEW_LETTERS * 3)
+    if len(said) > _FEW_WORDS or (not sentence.isascii() and len(sentence) > _FEW_LETTERS * 3):
+        return False
+    return len(said) < 3 or sentence[-1] != "." or any(letter.isdigit() for letter in sentence)
 
 
 def _sentences(text: str) -> list[str]:
