@@ -1,5 +1,6 @@
 """The values of a digest: whom it is for, its sections and items, the team's table. Pure."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -47,7 +48,10 @@ class ReaderOf:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to look at. ``path`` is where on the page; ``kind`` and ``id`` say what it is, for an answer by number."""
+    """One thing to look at. ``path`` is where on the page; ``kind`` and ``id`` say what it is, for an answer by number.
+
+    ``detail`` is the first line of context; ``context`` the second: how the customer's last mail begins, or the next step.
+    """
 
     title: str
     detail: str
@@ -55,6 +59,8 @@ class Item:
     kind: str
     id: int
     number: int = 0
+    lead_id: int | None = None
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,14 @@ class Content:
     sections: tuple[Section, ...]
     team: tuple[TeamLine, ...] = ()
     missed: str = ""
+    quiet: str = ""  # how much was put on the quiet list, in words
+    broken: tuple[str, ...] = ()  # a line for each section that could not be read
 
     @property
     def is_empty(self) -> bool:
-        return not self.sections and not any(line.open or line.overdue for line in self.team)
+        """Whether nobody needs to be told: a number of newsletters is no reason for a mail."""
+        has_team = any(line.open or line.overdue for line in self.team)
+        return not (self.sections or self.broken or has_team)
 
     def with_missed(self, line: str) -> "Content":
         return replace(self, missed=line)
@@ -129,3 +139,36 @@ class Asking:
     def unanswered_before(self) -> datetime:
         """A customer waiting since then, or longer, waits too long."""
         return moment_before(self.now, timedelta(hours=self.rules.unanswered_hours), self.working)
+
+
+_Rows = Sequence[Any]
+
+
+def section(
+    key: str,
+    title: str,
+    rows: _Rows,
+    item: Callable[[Any], Item],
+    path: str,
+    *,
+    most: int = 10,
+    is_late: bool = False,
+) -> Section:
+    """A section of rows that each know their ``total``, of which some were read."""
+    items = tuple(item(row) for row in rows[:most])
+    return Section(key, title, items, rows[0].total if rows else 0, path, is_late=is_late)
+
+
+def joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def shortened(text: str, most: int = 120) -> str:
+    """On one line; what is too long ends in an ellipsis."""
+    said = " ".join(text.split())
+    return said if len(said) <= most else said[: most - 1].rstrip() + "…"
+
+
+def lead_name(row: Any) -> str:
+    """The customer and what it is about."""
+    return shortened(f"{row.partner_name}: {row.title}" if row.partner_name else str(row.title))

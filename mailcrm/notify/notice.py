@@ -12,6 +12,7 @@ from mailcrm.notify.assembling import Composed, assembled
 from mailcrm.notify.buttons import Choice, decisions, mailto, next_steps, plans, taking_back
 from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
 from mailcrm.notify.commandwords import HelpLine, digest_help_lines, help_lines
+from mailcrm.notify.digest_links import digest_links
 from mailcrm.notify.entry import Entry, entry_of
 from mailcrm.notify.fitting import MOST_HTML, TEXT_BYTES, size_of
 from mailcrm.notify.history import mail_parts
@@ -101,7 +102,8 @@ def _within_limit(
         view = notice_view(material, answer, reader, head, words, room)
         values: dict[str, object] = {"v": view}
         if material.row.kind == NoticeKind.DIGEST:
-            values |= {"digest": material.row.params["digest"], "page": head.public_url}
+            links = digest_links(material.row, head, words)
+            values |= {"digest": material.row.params["digest"], "links": links, "page": head.public_url}
         rendered = templates.render(material.row.kind.value, reader.locale, values)
         over = size_of(rendered.html) - MOST_HTML
         if over <= 0 or room == 0:

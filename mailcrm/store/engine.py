@@ -91,6 +91,17 @@ def savepoint(session: Session, name: Literal["one_mail", "commands", "one_comma
     run_plain(session, f"RELEASE SAVEPOINT {name}")
 
 
+@contextmanager
+def recoverable(session: Session) -> Iterator[Callable[[], None]]:
+    """For reads of which one may fail without the others: call what is given after a failure, and read on.
+
+    PostgreSQL refuses everything after a statement that failed until it is taken back. What was written inside is lost with it.
+    """
+    run_plain(session, "SAVEPOINT reads")
+    yield lambda: run_plain(session, "ROLLBACK TO SAVEPOINT reads")
+    run_plain(session, "RELEASE SAVEPOINT reads")
+
+
 class Store:
     """The database of one process. Close it at the end; using it after that raises RuntimeError."""
 

@@ -260,6 +260,11 @@ lead = Table(
     CheckConstraint("waiting_on is null or waiting_on in ('us', 'them')", name="waiting_on"),
 )
 
+_WAITS = "waiting_on = 'us' and outcome is null"  # as a query has it in words, or SQLite does not use the index
+Index(
+    "ix_lead_waiting", lead.c.owner_id, lead.c.waiting_since, sqlite_where=text(_WAITS), postgresql_where=text(_WAITS)
+)
+
 tag = Table("tag", metadata, _id(), Column("name", String(100), nullable=False, unique=True))
 
 lead_tag = Table(
@@ -472,7 +477,7 @@ inbound = Table(
     Column("route", String(20), nullable=False),
     Column("reason", String(40), nullable=False),
     Column("reason_detail", String(500), nullable=False, server_default=""),
-    Column("state", String(10), nullable=False, index=True),  # done, held, triage, quiet, buried, dismissed
+    Column("state", String(10), nullable=False),  # done, held, triage, quiet, buried, dismissed
     _ref("lead_id", "lead", index=True),
     Column("message_row_id", _Id),  # the chatter entry; no foreign key, since message points here
     _ref("raw_id", "raw", index=True),
@@ -485,6 +490,7 @@ inbound = Table(
     Column("auth", JSON(none_as_null=True)),  # believed of SPF, DKIM and DMARC (mail.AuthResults); null: nothing
     Column("findings", JSON, nullable=False, server_default=text("'{}'")),  # as ``mailcrm.findings`` writes them
 )
+Index("ix_inbound_state_at", inbound.c.state, inbound.c.received_at)
 Index("ix_inbound_from_at", inbound.c.from_key, inbound.c.received_at)
 Index("ix_inbound_domain_at", inbound.c.from_domain, inbound.c.received_at)
 
@@ -573,6 +579,16 @@ acknowledgement = Table(  # whom a first mail was acknowledged to; forgotten whe
     Column("key", String(320), nullable=False, unique=True),
     _at("at", nullable=False, index=True),
 )
+
+Index(
+    "ix_outbox_held",
+    outbox.c.actor_user_id,
+    sqlite_where=text("state = 'held'"),
+    postgresql_where=text("state = 'held'"),
+)
+_CAME_BACK = "state in ('failed', 'bounced')"
+Index("ix_outbox_recipient_came_back", outbox_recipient.c.at, sqlite_where=text(_CAME_BACK),
+      postgresql_where=text(_CAME_BACK))  # fmt: skip
 
 suppression = Table(
     "suppression",
