@@ -35,6 +35,7 @@ check: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.reading
+	$(BIN)/python -m bench.digest
 
 corpus: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.corpus $(MAILS) --missed

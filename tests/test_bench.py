@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import digest
 from bench.reading import rows, typical_mails
 
 
@@ -38,3 +39,23 @@ def test_reading_is_measured_on_mails_of_every_form_beside_the_parser_alone() ->
     alone, whole, on_top = (float(line[54:]) for line in lines[1:4])
     assert 0 < alone < whole
     assert abs(on_top - (whole - alone)) < 0.02
+
+
+def test_a_morning_of_digests_is_measured_and_its_statements_do_not_grow_with_the_rows(tmp_path: Path) -> None:
+    counted = []
+    for leads in (200, 1600):
+        sizes = digest.Sizes(users=20, leads=leads)
+        (tmp_path / str(leads)).mkdir()
+        figures = digest.measure(sizes, tmp_path / str(leads))
+        lines = list(digest.rows(sizes, figures))
+        assert f" digests over {leads} leads" in lines[0]
+        assert [line[:54].strip() for line in lines[1:]] == [
+            "read and written, seconds",
+            "made into mails, seconds",
+            "in all, seconds",
+            "statements a user",
+            "largest HTML, bytes",
+        ]
+        assert figures.largest < 100_000
+        counted.append(figures.statements)
+    assert counted[0] == counted[1]
