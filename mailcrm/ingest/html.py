@@ -366,7 +366,8 @@ def _is_quote(node: LexborNode, tag: str, classes: list[str], style: str) -> boo
 
 
 def _is_signature(name: str, classes: list[str]) -> bool:
-    return name.endswith("signature") or name in _SIGNATURE_NAMES or not _SIGNATURE_CLASSES.isdisjoint(classes)
+    is_named = name.endswith("signature") or name in _SIGNATURE_NAMES or not _SIGNATURE_CLASSES.isdisjoint(classes)
+    return is_named or any(one.endswith("-signature") and one != "moz-signature" for one in classes)
 
 
 def _squeezed(style: str | None) -> str:

@@ -35,7 +35,10 @@ def bodies_of(leaves: list[Leaf], defects: list[str]) -> Bodies:
     named_body = _named_body(leaves)
     alternative_texts = 0
     room = {False: _MOST_TEXT, True: _MOST_TEXT}  # of text, of HTML
+    has_body = any(map(_is_body, leaves))
     for leaf in leaves:
+        if has_body and leaf.is_alternative and leaf.content_type in _FOR_PROGRAMS and not leaf.filename:
+            continue
         if not _is_body(leaf) and leaf is not named_body:
             (found.signatures if leaf.is_signature else found.attached).append(leaf)
             continue
@@ -110,6 +113,9 @@ def _label(name: bytes) -> str:
 _BODY_TYPES = frozenset(
     "text/plain text/html text/enriched text/markdown multipart/mixed multipart/alternative multipart/related".split()
 )
+
+# The same words once more, for programs that run mails (AMP) and for watches.
+_FOR_PROGRAMS = frozenset(("text/x-amp-html", "text/watch-html"))
 
 
 def _is_body(leaf: Leaf) -> bool:
