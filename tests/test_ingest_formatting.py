@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mailcrm.ingest.formatting import counted, formatted
 from mailcrm.ingest.html import html_to_text
+from mailcrm.ingest.styles import colour_of, contrast, look_of
 
 NOTICE = (
     "<div>— mailcrm: reply above this line · vastaa tämän rivin yläpuolelle —</div><table><tr><td>Your reply goes to Carol."
@@ -92,9 +93,9 @@ K9_TEXT = "Hello Carol,\n\n500 euros."
 
 CLIENTS = {
     "Gmail": (GMAIL, GMAIL_TEXT, ("<b>Carol</b>", "<li>a pump</li>", 'href="https://firma.example/pumps?a=1&amp;b=2"')),
-    "Outlook": (OUTLOOK, OUTLOOK_TEXT, ("<b>Carol</b>", "• a pump", "<td", "#c00000")),
+    "Outlook": (OUTLOOK, OUTLOOK_TEXT, ("<b>Carol</b>", "• a pump", "<td", "#d04242")),
     "new Outlook": (OUTLOOK_WEB, OUTLOOK_WEB_TEXT, ("<b>Carol</b>", "<ol><li>", "#0c882a")),
-    "Apple Mail": (APPLE, APPLE_TEXT, ("<b>Carol</b>", "cid:HASH", "#ff2600")),
+    "Apple Mail": (APPLE, APPLE_TEXT, ("<b>Carol</b>", "cid:HASH", "#f52400")),
     "iPhone": (IPHONE, IPHONE_TEXT, ("<b>Carol</b>",)),
     "Thunderbird": (THUNDERBIRD, THUNDERBIRD_TEXT, ("<b>Carol</b>", "<i>thank you</i>", "<u>price</u>")),
     "Samsung": (SAMSUNG, SAMSUNG_TEXT, ("<b>Carol</b>",)),
@@ -240,7 +241,10 @@ def test_links_lead_to_pages_and_addresses_only(href: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("style", "kept"),
     [
-        ("color:#c00000", "color:#c00000"),
+        ("color:#c00000", "color:#d04242"),
+        ("color:blue", "color:#6161ff"),
+        ("color:orange", "color:#ad7000"),
+        ("color:#0c882a", "color:#0c882a"),
         ("color:white", ""),
         ("color:#fefefe;font-size:12px", ""),
         ("color:black", ""),
@@ -340,3 +344,12 @@ def test_nothing_that_the_text_does_not_say_is_ever_written(
 
 def test_a_plain_letter_is_found_in_most_of_that() -> None:
     assert shown("<p>Hyvää <b>päivää</b></p><!--canary77-->", "Hyvää päivää") == "<p>Hyvää <b>päivää</b></p>"
+
+
+@given(st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255)))
+def test_a_colour_that_is_kept_can_be_read_on_a_light_and_on_a_dark_screen(colour: tuple[int, int, int]) -> None:
+    found = look_of("span", {"style": f"color:rgb{colour}"}).inline_style
+    if found:
+        kept = colour_of(found)
+        assert kept is not None
+        assert min(contrast(kept, (255, 255, 255)), contrast(kept, (18, 18, 18))) >= 3.9

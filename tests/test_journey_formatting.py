@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.daemon_house import House, mail
+from tests.daemon_house import House, answer, mail
 from tests.journey_steps import (
     ALICE,
     CAROL_AT,
@@ -192,6 +192,30 @@ def test_a_link_that_tells_of_the_house_is_held_and_asked_about(house: House, ta
 
     assert house.to(CAROL_AT) == ()
     assert "Nothing was sent" in plain(house.notice("alice@firma.test"))
+
+
+def test_a_mail_that_its_writer_released_with_a_word_keeps_its_looks(house: House) -> None:
+    """The line that was not understood is left out of both."""
+    notice = carol_writes(house)
+    html = "<div>/wno 12000</div><div><br></div><div>Hello <b>Carol</b></div>"
+    house.staff(reply(notice, "/wno 12000\n\nHello *Carol*", html))
+    assert house.to(CAROL_AT) == ()
+    question = house.notice("alice@firma.test")
+
+    house.staff(answer(question, ALICE, "send"))
+
+    left = carols(house)
+    assert "<b>Carol</b>" in shown(left)
+    assert "wno" not in everything(left)
+
+
+def test_a_letter_in_text_alone_gets_links_and_line_breaks(house: House) -> None:
+    notice = carol_writes(house)
+
+    house.staff(answer(notice, ALICE, "500 euros.\nhttps://firma.example/p"))
+
+    link = '<a href="https://firma.example/p">https://firma.example/p</a>'
+    assert f"500 euros.<br>{link}" in "".join(shown(carols(house)).splitlines())
 
 
 # --- winmail.dat ---------------------------------------------------------------------------------------------------------

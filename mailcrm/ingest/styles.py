@@ -1,7 +1,7 @@
 """How an element of a mail looks, as far as we pass it on: bold, slanted, underlined, struck, coloured, framed; or hidden. Pure.
 
-Colours are kept where they say something and can be read: black on white is everybody's own choice, and white on nothing would be
-hidden text. Sizes and fonts are the reader's.
+Colours are kept where they say something: black on white is everybody's own choice, and white on nothing would be hidden text. They
+are made as light as can be read on a light and on a dark screen. Sizes and fonts are the reader's.
 """
 
 import re
@@ -54,7 +54,7 @@ class Look:
     def _colours(self) -> list[str]:
         """A background always has the letters' colour beside it, or a reader with a dark screen could not read them."""
         if self.background is None:
-            return [f"color:{_hex(self.colour)}"] if self.colour and _is_worth_it(self.colour) else []
+            return [f"color:{_hex(_on_any_screen(self.colour))}"] if self.colour and _is_worth_it(self.colour) else []
         return [f"background-color:{_hex(self.background)}", f"color:{_hex(_readable(self.colour, self.background))}"]
 
 
@@ -183,8 +183,24 @@ def _light(colour: Colour) -> float:
 
 
 def _is_worth_it(colour: Colour) -> bool:
-    """Neither nearly black, which is what text is anyway, nor so light that nobody reads it on white."""
-    return max(colour) > 0x50 and contrast(colour, (255, 255, 255)) >= 2.2
+    """Neither nearly black, which is what text is anyway, nor so light that nobody would have read it on white."""
+    is_colourful = max(colour) - min(colour) >= 0x60
+    return max(colour) > 0x50 and (is_colourful or contrast(colour, (255, 255, 255)) >= 2.2)
+
+
+_DARKEST, _LIGHTEST = 0.175, 0.212  # between them, four times as light as a dark screen, and white four times as light
+
+
+def _on_any_screen(colour: Colour) -> Colour:
+    """The colour, mixed with as much white or black as it takes to be read on a light and on a dark screen."""
+    light = _light(colour)
+    target = 255 if light < _DARKEST else 0
+    for part in range(0, 101, 2):
+        mixed = tuple(round(c + (target - c) * part / 100) for c in colour)
+        found = (mixed[0], mixed[1], mixed[2])
+        if light < _DARKEST <= _light(found) or light > _LIGHTEST >= _light(found) or _DARKEST <= light <= _LIGHTEST:
+            return found
+    return colour
 
 
 def _hex(colour: Colour) -> str:
