@@ -314,7 +314,7 @@ def _mark(node: LexborNode, tag: str, attributes: dict[str, str | None], out: _T
         return True
     if "gmail_quote" in classes or "gmail_extra" in classes:
         out.blank()  # what is in it stands apart from the words above
-    if tag != "blockquote" and not out.depth and _is_signature(name, classes):
+    if tag != "blockquote" and not out.depth and _is_signature(node, name, classes):
         out.flush()
         if not out.lines or out.lines[-1] != "--":
             out.lines.append("-- ")
@@ -365,9 +365,11 @@ def _is_quote(node: LexborNode, tag: str, classes: list[str], style: str) -> boo
     return not _QUOTED_CLASSES.isdisjoint(classes)
 
 
-def _is_signature(name: str, classes: list[str]) -> bool:
-    is_named = name.endswith("signature") or name in _SIGNATURE_NAMES or not _SIGNATURE_CLASSES.isdisjoint(classes)
-    return is_named or any(one.endswith("-signature") and one != "moz-signature" for one in classes)
+def _is_signature(node: LexborNode, name: str, classes: list[str]) -> bool:
+    if name.endswith("signature") or name in _SIGNATURE_NAMES or not _SIGNATURE_CLASSES.isdisjoint(classes):
+        return True
+    is_named = any(one.endswith("-signature") and one != "moz-signature" for one in classes)
+    return is_named and bool(node.text(deep=True).strip())
 
 
 def _squeezed(style: str | None) -> str:
