@@ -41,7 +41,7 @@ from mailcrm.findings import NOTHING_FOUND, Findings, Via, as_json, attached_mai
 from mailcrm.forwarding import Handed, Written, had_it, write_forward
 from mailcrm.ingest.body import new_text
 from mailcrm.ingest.memory import LONGEST_TEXT, MOST_TEXTS, Known, fold_known, may_hold_quote
-from mailcrm.letter import letter_of
+from mailcrm.letter import Draft, draft_of, letter_of
 from mailcrm.mail import (
     Address,
     Attachment,
@@ -118,6 +118,7 @@ class Arrival:
     by: int | None = None  # who decided by hand
     own_domains: tuple[str, ...] = ()
     holidays: str = ""  # the house's country
+    draft: Draft | None = None  # of a colleague's mail to a customer, if it was made before
 
 
 @dataclass(frozen=True, slots=True)
@@ -634,7 +635,8 @@ def _reply(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -
     """A salesperson's mail carried to the customer."""
     route = arrival.route
     lead_id, user_id = _lead_of(route), _user_of(arrival)
-    letter = letter_of(arrival.mail, arrival.facts.sent_hashes, has_note=bool(route.orders and route.orders.note))
+    draft, has_note = arrival.draft or draft_of(arrival.mail), bool(route.orders and route.orders.note)
+    letter = letter_of(draft, arrival.mail.new_text, arrival.facts.sent_hashes, has_note=has_note)
     entry = replace(_entry_from_staff(arrival, inbound_id, lead_id, "email_out", now), letter_html=letter.html)
     row_id = add_message(session, replace(entry, html=letter.html or entry.html))
     _remember_ids(session, arrival, lead_id, row_id)

@@ -8,8 +8,8 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from mailcrm.ingest.charset import clean_text, decode
-from mailcrm.ingest.formatting import formatted
-from mailcrm.ingest.tnef import is_tnef, read_tnef
+from mailcrm.ingest.formatting import Walked, walked
+from mailcrm.ingest.tnef import Tnef, is_tnef, read_tnef
 from mailcrm.mail import Attachment, ParsedMail
 from mailcrm.pictures import clean_picture
 
@@ -26,14 +26,31 @@ class Letter:
     inside: tuple[Attachment, ...] = ()
 
 
-def letter_of(mail: ParsedMail, known_hashes: Set[str], *, has_note: bool = False) -> Letter:
-    """What of the mail leaves with its ``new_text``; files of ``known_hashes`` we sent to its writer ourselves."""
-    own = tuple(a for a in mail.attachments if a.sha256 not in known_hashes and not is_open_winmail(a))
-    html = mail.html_raw or _html_in_winmail(mail)
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What can be known of a letter before its text is: its HTML taken to pieces, and the files it may take along."""
+
+    walked: Walked | None
+    own: tuple[Attachment, ...]
+    named: frozenset[str]  # hashes of the pictures that the HTML names
+
+
+def draft_of(mail: ParsedMail) -> Draft:
+    """Most of the work of a letter; belongs before the transaction that places the mail."""
+    packed = [(a, read_tnef(a.content)) for a in mail.attachments if is_tnef(a.content)]
+    whole = {a.sha256 for a, tnef in packed if tnef.is_whole}
+    own = tuple(a for a in mail.attachments if a.sha256 not in whole)
+    html = mail.html_raw or (_html_of(packed[0][1]) if packed else "")
     named = [a for a in own if a.content_id and f"cid:{a.content_id}" in html]
     fit = {a.content_id: a.sha256 for a in named if a.size <= _LARGEST_PICTURE and clean_picture(a.content)}
-    found = formatted(html, mail.new_text, fit)
-    elsewhere = [a for a in named if found is None or a.sha256 not in found.shown]
+    return Draft(walked(html, fit), own, frozenset(a.sha256 for a in named))
+
+
+def letter_of(draft: Draft, text: str, known_hashes: Set[str], *, has_note: bool = False) -> Letter:
+    """What leaves with this text; files of ``known_hashes`` we sent to its writer ourselves."""
+    own = tuple(a for a in draft.own if a.sha256 not in known_hashes)
+    found = draft.walked.saying(text, known_hashes) if draft.walked else None
+    elsewhere = [a for a in own if a.sha256 in draft.named and (found is None or a.sha256 not in found.shown)]
     if has_note:
         inside = tuple(elsewhere)
         return Letter(found.html if found else "", tuple(a for a in own if a not in inside), inside)
@@ -48,6 +65,5 @@ def is_open_winmail(part: Attachment) -> bool:
     return is_tnef(part.content) and read_tnef(part.content).is_whole
 
 
-def _html_in_winmail(mail: ParsedMail) -> str:
-    packed = next((read_tnef(a.content) for a in mail.attachments if is_tnef(a.content)), None)
-    return clean_text(decode(packed.html, "", is_html=True)[0]) if packed else ""
+def _html_of(packed: Tnef) -> str:
+    return clean_text(decode(packed.html, "", is_html=True)[0])

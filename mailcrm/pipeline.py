@@ -33,6 +33,7 @@ from mailcrm.decide import decide
 from mailcrm.ingest.classify import SpamValues
 from mailcrm.ingest.spool import BuriedEntry, Spool, SpoolEntry, retry_delay
 from mailcrm.ingest.understand import understand
+from mailcrm.letter import Draft, draft_of
 from mailcrm.mail import (
     AuthorKind,
     Door,
@@ -59,7 +60,7 @@ from mailcrm.store.keyring import Keyring
 from mailcrm.store.prepared import Prepared
 from mailcrm.store.tables import inbound, inbound_copy
 from mailcrm.store.tables import raw as raw_table
-from mailcrm.threading.lookup import lock_keys, look_up, remember_people, take_locks, whose_proof_matters
+from mailcrm.threading.lookup import lock_keys, look_up, remember_people, staff_among, take_locks, whose_proof_matters
 
 __all__ = ["Entry", "Places", "Worker", "process_one", "understand"]
 
@@ -98,6 +99,7 @@ class Entry:
     envelope: Envelope
     raw: "KeptRaw"
     waiting: Mapping[int, Waiting] = field(default_factory=dict)  # what it may release, read ahead
+    draft: Draft | None = None  # of a colleague's mail that may leave for a customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def process_one(
     raw_id = None if route.kind is RouteKind.DUPLICATE else _keep_raw(session, entry.raw, now)
     arrival = Arrival(
         entry.spool_id, entry.envelope, mail, verdict, facts, route, raw_id,
-        own_domains=places.own_domains, holidays=places.rules.holidays,
+        own_domains=places.own_domains, holidays=places.rules.holidays, draft=entry.draft,
     )  # fmt: skip
     needs = replace(places.releasing, waiting=entry.waiting)
     events = _placed(session, arrival, needs, now)
@@ -253,6 +255,17 @@ class _Begun:
     reading: Begun[Understood]
 
 
+def _may_leave(item: _Read) -> bool:
+    """Whether it is addressed as an answer that we carry on, and holds more than text."""
+    claims = (read_token(address) for address in item.spooled.envelope.rcpt_to)
+    is_answer = any(claim is not None and claim.intent is Intent.REPLY for claim in claims)
+    return is_answer and bool(item.mail.html_raw or item.mail.attachments)
+
+
+def _with(item: _Read, waiting: Mapping[int, Waiting], draft: Draft | None) -> _Read:
+    return replace(item, entry=replace(item.entry, waiting=waiting, draft=draft))
+
+
 class Worker:
     """Takes mail from the spool to the outbox. One thread calls ``run_batch``.
 
@@ -327,7 +340,7 @@ class Worker:
             warm()  # the words for dates, outside the transaction
         try:
             self._store_blobs(read)
-            read = self._with_waiting(read)
+            read = self._prepared(read)
         except OSError as e:  # the disk, no mail: nothing was begun
             self._put_back([r.spooled for r in read], e)
             return
@@ -392,20 +405,23 @@ class Worker:
         raws = [(r.entry.raw.sha256, r.spooled.read()) for r in read if r.entry.raw.compressed is None]
         self.blobs.put_all([*parts, *raws])
 
-    def _with_waiting(self, read: Sequence[_Read]) -> list[_Read]:
-        """With the mails that an answer to a question of ours may release, so that none is read inside the transaction."""
-        asked = [r.spooled.id for r in read if is_answering(r.spooled.envelope.rcpt_to)]
-        if not asked:
+    def _prepared(self, read: Sequence[_Read]) -> list[_Read]:
+        """With what takes long and is known before: mails that an answer of ours may release, letters that may leave."""
+        answering = {r.spooled.id for r in read if is_answering(r.spooled.envelope.rcpt_to)}
+        writing = {r.spooled.id: address_key(r.mail.from_.address) for r in read if r.mail.from_ and _may_leave(r)}
+        if not answering and not writing:
             return list(read)
         try:
             with self.store.read() as session:
-                return [self._and_waiting(session, r) if r.spooled.id in asked else r for r in read]
+                staff = staff_among(session, writing.values()) if writing else frozenset()
+                waiting = {r.spooled.id: self._waiting(session, r) for r in read if r.spooled.id in answering}
         except SQLAlchemyError:  # the database is away: placing will say so
             return list(read)
+        letters = {r.spooled.id: draft_of(r.mail) for r in read if writing.get(r.spooled.id) in staff}
+        return [_with(r, waiting.get(r.spooled.id, {}), letters.get(r.spooled.id)) for r in read]
 
-    def _and_waiting(self, session: Session, item: _Read) -> _Read:
-        found = read_ahead(session, item.spooled.envelope.rcpt_to, self.places.releasing)
-        return replace(item, entry=replace(item.entry, waiting=found))
+    def _waiting(self, session: Session, item: _Read) -> Mapping[int, Waiting]:
+        return read_ahead(session, item.spooled.envelope.rcpt_to, self.places.releasing)
 
     # placing, inside one transaction
 

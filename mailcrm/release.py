@@ -18,6 +18,7 @@ from mailcrm.apply import Arrival, apply
 from mailcrm.decide import LATE, decide_released, kept_inside
 from mailcrm.ingest.classify import SpamValues
 from mailcrm.ingest.understand import understand
+from mailcrm.letter import Draft, draft_of
 from mailcrm.mail import (
     Address,
     Author,
@@ -57,6 +58,7 @@ class Waiting:
     content: bytes
     mail: ParsedMail
     verdict: Verdict
+    draft: Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,9 @@ def release(session: Session, answer: Arrival, needs: Releasing, now: datetime) 
     if row.lead_id is not None and route.lead_id != row.lead_id:
         return (_told(answer, user_id, "It does not belong to this lead any more: decide on the page."),)
     domains = tuple(sorted(needs.rules.domains))
-    held = Arrival(row.spool_id, envelope, mail, verdict, facts, route, row.raw_id, row.id, user_id, domains)
+    held = Arrival(
+        row.spool_id, envelope, mail, verdict, facts, route, row.raw_id, row.id, user_id, domains, draft=waiting.draft
+    )  # fmt: skip
     events = apply(session, held, now)
     if route.kind is RouteKind.RELEASE:  # an answer of theirs that had come without proof itself
         return (*events, *release(session, held, needs, now))
@@ -150,7 +154,7 @@ def _read_again(session: Session, row: Any, needs: Releasing) -> Waiting | None:
     envelope = Envelope(row.mail_from, tuple(row.rcpt_to), row.received_at, Door(row.door), source="stored")
     mail, verdict = understand(content, envelope, needs.spam)
     needs.blobs.put_all((a.sha256, a.content) for a in mail.files)
-    return Waiting(envelope, content, mail, verdict)
+    return Waiting(envelope, content, mail, verdict, draft_of(mail))
 
 
 def _raw(session: Session, raw_id: int | None, blobs: Blobs) -> bytes | None:

@@ -19,6 +19,7 @@ from mailcrm.crm.done import Done, NotFound, Refused
 from mailcrm.crm.rights import Right, actor, may_decide, require
 from mailcrm.decide import Case, leaking_piece, new_lead_by_hand, sent_by_hand, staff_reply_fault
 from mailcrm.ingest.understand import understand
+from mailcrm.letter import draft_of
 from mailcrm.mail import (
     Address,
     Author,
@@ -193,6 +194,8 @@ def _decide(desk: Desk, inbound_id: int, by: int, choose: Choice) -> Done:
     kept, now = _read_again(desk, inbound_id), desk.now()
     desk.blobs.put_all((a.sha256, a.content) for a in kept.mail.files)
 
+    draft = draft_of(kept.mail) if _is_staff(kept) else None
+
     def work(session: Session) -> int | None:
         _require_undecided(session, inbound_id)
         _require_allowed(session, kept, by)
@@ -200,7 +203,7 @@ def _decide(desk: Desk, inbound_id: int, by: int, choose: Choice) -> Done:
         route = choose(session, kept, facts, now)
         arrival = Arrival(
             kept.row.spool_id, kept.envelope, kept.mail, kept.verdict, facts, route, kept.row.raw_id, inbound_id, by,
-            tuple(desk.config.mail.domains),
+            tuple(desk.config.mail.domains), draft=draft,
         )  # fmt: skip
         outbox.enqueue(session, apply(session, arrival, now), now, desk.config.mail.domains[0])
         return session.execute(select(inbound.c.lead_id).where(inbound.c.id == inbound_id)).scalar()

@@ -12,8 +12,9 @@ Never written: remote pictures, scripts, comments, classes, ids, titles, hidden 
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from html import escape
 
 import nh3
@@ -39,18 +40,37 @@ class Formatted:
 
 def formatted(html: str, text: str, pictures: Mapping[str, str]) -> Formatted | None:
     """The part of ``html`` that says ``text``, made anew; ``pictures`` maps the Content-IDs that may be shown to their names."""
+    found = walked(html, pictures)
+    return found.saying(text) if found is not None else None
+
+
+def walked(html: str, pictures: Mapping[str, str]) -> "Walked | None":
+    """The HTML taken to pieces, which is most of the work; None where there is none, or more than is looked at."""
     if not html or len(html) > LARGEST or not is_within_limits(html):
         return None
     root = LexborHTMLParser(html).body
     walk = _Walk(pictures)
     if root is None or not walk.take(root):
         return None
-    lines = _lines_saying(text, walk)
-    if lines is None:
-        return None
-    chosen = [piece for piece in walk.pieces if lines[0] <= piece.line <= lines[1]]
-    shown = frozenset(piece.picture for piece in chosen if piece.picture)
-    return Formatted(_CLEANER.clean(_written(chosen)), shown)
+    return Walked(tuple(walk.pieces), frozenset(walk.alternatives))
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """The pieces of an HTML in the order in which a reader sees them, and the texts that stand for its pictures."""
+
+    pieces: "tuple[_Piece, ...]"
+    alternatives: Set[str]
+
+    def saying(self, text: str, but: Set[str] = frozenset()) -> Formatted | None:
+        """The part that says the text, made anew without the pictures ``but``; None where that is not certain."""
+        pieces = [piece for piece in self.pieces if piece.picture not in but] if but else self.pieces
+        lines = _lines_saying(text, pieces, self.alternatives)
+        if lines is None:
+            return None
+        chosen = [piece for piece in pieces if lines[0] <= piece.line <= lines[1]]
+        shown = frozenset(piece.picture for piece in chosen if piece.picture)
+        return Formatted(_CLEANER.clean(_written(chosen)), shown)
 
 
 # --- the pieces of the HTML, line by line --------------------------------------------------------------------------------
@@ -256,92 +276,134 @@ _ITEM = re.compile(r"(?:\d{1,3}|[a-z]|[ivx]{1,5})[.)](?=\s)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
-    """A letter that counts: of the HTML with its line, of the text with the number of letters that a list's number takes."""
+class _Wanted:
+    """The letters of the text. ``optional``: where the number of a list begins, and how many letters it takes."""
 
-    sign: str
-    line: int = 0
-    begins_line: bool = False
-    begins_item: bool = False
-    optional: int = 0
+    signs: str
+    optional: Mapping[int, int]
+
+    @property
+    def may_bend(self) -> bool:
+        """Whether the HTML may say the same in other letters."""
+        return bool(self.optional) or "/" in self.signs
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The letters of the HTML; ``lines``: where each line begins, with its number; ``items``: where list items begin."""
+
+    signs: str
+    lines: Mapping[int, int]
+    items: Set[int]
+
+    def line_at(self, place: int) -> int:
+        starts = tuple(self.lines)
+        return self.lines[starts[bisect_right(starts, place) - 1]]
+
+    def is_line_end(self, place: int) -> bool:
+        return place == len(self.signs) or place in self.lines
+
+
+class _Counted(dict[int, str | None]):
+    """For ``str.translate``: a letter that counts stays, another goes; each is looked at once."""
+
+    def __missing__(self, code: int) -> str | None:
+        sign = chr(code)
+        goes = sign.isspace() or sign in _DRAWN or unicodedata.category(sign) in ("Cf", "Cc")
+        self[code] = None if goes else sign
+        return self[code]
+
+
+_COUNTED = _Counted()
 
 
 def counted(text: str) -> str:
     """The letters of a text that are compared: those that are seen and that no client draws by itself."""
-    return "".join(
-        c for c in text if not c.isspace() and c not in _DRAWN and unicodedata.category(c) not in ("Cf", "Cc")
-    )
+    return text.translate(_COUNTED)
 
 
-def _lines_saying(text: str, walk: _Walk) -> tuple[int, int] | None:
+def _lines_saying(text: str, pieces: Sequence[_Piece], alternatives: Iterable[str]) -> tuple[int, int] | None:
     """First and last line of the HTML that together say the text; None if that is not certain."""
-    wanted = _letters_of_text(text, walk.alternatives)
-    letters = list(_letters_of(walk.pieces))
-    if not wanted or len(wanted) > len(letters) + sum(one.optional for one in wanted) + text.count("/"):
+    wanted, said = _wanted(text, alternatives), _said(pieces)
+    if not wanted.signs or len(wanted.signs) > len(said.signs) + sum(wanted.optional.values()) + text.count("/"):
         return None
     found: list[tuple[int, int]] = []
     steps = 0
-    for start, letter in enumerate(letters):
-        if not letter.begins_line:
-            continue
-        end, taken = _compared(wanted, letters, start)
+    for start, line in said.lines.items():
+        end, taken = _compared(wanted, said, start)
         steps += taken
         if end > start:
-            found.append((letter.line, letters[end - 1].line))
+            found.append((line, said.line_at(end - 1)))
         if len(found) > 1 or steps > _MOST_STEPS:
             return None
-    return _with_pictures(walk.pieces, *found[0]) if found else None
+    return _with_pictures(pieces, *found[0]) if found else None
 
 
-def _letters_of_text(text: str, alternatives: Iterable[str]) -> list[_Letter]:
+def _wanted(text: str, alternatives: Iterable[str]) -> _Wanted:
     bare = _NAMED_PICTURES.sub(" ", _ADDRESSES.sub(" ", text.replace("\r", "")))
     for one in alternatives:
         bare = bare.replace(f"[{one}]", " ")
-    letters: list[_Letter] = []
+    signs: list[str] = []
+    optional: dict[int, int] = {}
+    place = 0
     for line in bare.split("\n"):
         stripped = line.lstrip(" \t\xa0>")
-        item = _ITEM.match(stripped)
-        signs = counted(stripped)
-        letters += [_Letter(sign) for sign in signs]
-        if item is not None:
-            first = len(letters) - len(signs)
-            letters[first] = replace(letters[first], optional=len(counted(item[0])))
-    return letters
+        if item := _ITEM.match(stripped):
+            optional[place] = len(counted(item[0]))
+        signs.append(counted(stripped))
+        place += len(signs[-1])
+    return _Wanted("".join(signs), optional)
 
 
-def _letters_of(pieces: Sequence[_Piece]) -> Iterator[_Letter]:
-    line = -1
+def _said(pieces: Sequence[_Piece]) -> _Said:
+    signs: list[str] = []
+    lines: dict[int, int] = {}
+    items: set[int] = set()
+    place, line = 0, -1
     for piece in pieces:
-        begins_item = piece.begins_item
-        for sign in counted(piece.text):
-            yield _Letter(sign, piece.line, piece.line != line, begins_item)
-            line, begins_item = piece.line, False
+        if not (letters := counted(piece.text)):
+            continue
+        if piece.line != line:
+            lines[place] = line = piece.line
+        if piece.begins_item:
+            items.add(place)
+        signs.append(letters)
+        place += len(letters)
+    return _Said("".join(signs), lines, items)
 
 
-def _compared(wanted: Sequence[_Letter], letters: Sequence[_Letter], start: int) -> tuple[int, int]:
+def _compared(wanted: _Wanted, said: _Said, start: int) -> tuple[int, int]:
     """Where in the HTML the text has ended, 0 if it says something else there; and how many steps that took."""
+    if said.signs.startswith(wanted.signs, start):
+        place = start + len(wanted.signs)
+        return (place if said.is_line_end(place) else 0), 1
+    if not wanted.may_bend:
+        return 0, 1
+    return _bent(wanted, said, start)
+
+
+def _bent(wanted: _Wanted, said: _Said, start: int) -> tuple[int, int]:
+    """The same letter by letter, where a number of a list or a stroke may be missing."""
     at, place = 0, start
-    while at < len(wanted):
-        one = wanted[at]
-        found = letters[place] if place < len(letters) else None
-        if one.optional and (found is None or found.begins_item) and not _is_numbered(wanted, at, letters, place):
-            at += one.optional
-        elif found is not None and found.sign == one.sign:
+    while at < len(wanted.signs):
+        optional, sign = wanted.optional.get(at, 0), wanted.signs[at]
+        is_over = place >= len(said.signs)
+        if optional and (is_over or place in said.items) and not _is_numbered(wanted, at, said, place):
+            at += optional
+        elif not is_over and said.signs[place] == sign:
             at, place = at + 1, place + 1
-        elif one.optional:
-            at += one.optional
-        elif one.sign == "/":  # some clients draw it around what is slanted
+        elif optional:
+            at += optional
+        elif sign == "/":  # some clients draw it around what is slanted
             at += 1
         else:
             return 0, at + 1
-    is_whole = place == len(letters) or letters[place].begins_line
-    return (place if is_whole else 0), at + 1
+    return (place if said.is_line_end(place) else 0), at + 1
 
 
-def _is_numbered(wanted: Sequence[_Letter], at: int, letters: Sequence[_Letter], place: int) -> bool:
+def _is_numbered(wanted: _Wanted, at: int, said: _Said, place: int) -> bool:
     """Whether the HTML too has the number of the list as letters: with its dot, or bracket, behind."""
-    count = wanted[at].optional
-    return [one.sign for one in wanted[at : at + count]] == [one.sign for one in letters[place : place + count]]
+    return said.signs.startswith(wanted.signs[at : at + wanted.optional[at]], place)
 
 
 def _with_pictures(pieces: Sequence[_Piece], first: int, last: int) -> tuple[int, int]:

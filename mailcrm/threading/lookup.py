@@ -495,6 +495,14 @@ _PROOF_MATTERS = Prepared(
 )
 
 
+_KEYS_OF_STAFF = Prepared(select(user_address.c.key).where(user_address.c.key.in_(_KEYS)))
+
+
+def staff_among(session: Session, keys: Iterable[str]) -> frozenset[str]:
+    """Those of these addresses that are a user's."""
+    return frozenset(_KEYS_OF_STAFF.column(session, {"keys": sorted(set(keys))[:_MOST_ASKED]}))
+
+
 def whose_proof_matters(session: Session, keys: Iterable[str]) -> frozenset[str]:
     """Those of these addresses whose mail we would treat otherwise with proof: users, and people and companies we know."""
     asked = sorted(set(keys) - {""})[:_MOST_ASKED]
