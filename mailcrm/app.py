@@ -39,6 +39,7 @@ from mailcrm.mail import ConfigError, Temporary
 from mailcrm.notify import digest, reminders
 from mailcrm.notify.composer import composer
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
+from mailcrm.notify.gathering import posting
 from mailcrm.notify.outbox import take_back
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.pipeline import Places, Worker
@@ -86,7 +87,7 @@ class Foundation:
 
     def places(self) -> Places:
         spam = configured_spam(self.config)
-        return Places(rules_of(self.config), self.keyring, self.config.mail.domains[0], self.blobs, spam)
+        return Places(rules_of(self.config), self.keyring, posting(self.config), self.blobs, spam)
 
 
 @contextmanager
@@ -417,7 +418,7 @@ class Daemon:
             desk.wake()
 
     def _send_reminders(self, desk: Desk) -> None:
-        if reminders.send_due(self.base.store, self.base.now(), self.base.config.mail.domains[0]):
+        if reminders.send_due(self.base.store, self.base.now(), posting(self.base.config)):
             desk.wake()
 
     # listeners

@@ -201,6 +201,9 @@ class Notify(_Section):
     attachment_megabytes: Annotated[int, Field(ge=0)] = 10
     late_hours: Count = 4
     give_up_hours: Count = 48
+    burst_seconds: Annotated[int, Field(ge=0, le=3600)] = 120
+    burst_mails: Count = 10
+    batch_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
 
 
 class Digest(_Section):

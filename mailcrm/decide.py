@@ -231,6 +231,8 @@ def staff_token(case: Case) -> Route | None:
     if len({t.lead_id for t in named if t.lead_id is not None}) > 1:
         return Route(RouteKind.HOLD, Reason.TOKENS_OF_TWO_LEADS)
     lead_id = named[0].lead_id
+    if lead_id is None and any(t.kind == NoticeKind.BATCH for t in permitting):
+        return _to_a_list(case, permitting)
     if lead_id is None:
         return Route(RouteKind.HOLD, Reason.INTENT_NOT_BUILT)
     if case.orders and (against := _orders_fault(case, permitting, lead_id)):
@@ -240,6 +242,13 @@ def staff_token(case: Case) -> Route | None:
     if any(t.intent is not Intent.REPLY or t.kind in _NO_WAY_OUT for t in permitting):
         return Route(RouteKind.HOLD, Reason.INTENT_NOT_BUILT, lead_id=lead_id)
     return _reply(case, permitting[0], lead_id)
+
+
+def _to_a_list(case: Case, permitting: list[TokenHit]) -> Route:
+    """An answer to a list of several leads: which one it is for nobody can know; commands that need none are done."""
+    if case.orders is None or case.orders.text:
+        return Route(RouteKind.HOLD, Reason.WHICH_LEAD)
+    return _orders_fault(case, permitting, None) or _inside(case, case.orders, None, Reason.COMMANDS)
 
 
 def _orders_fault(case: Case, permitting: list[TokenHit], lead_id: int | None) -> Route | None:

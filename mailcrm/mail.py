@@ -474,6 +474,7 @@ class Reason(StrEnum):
     OUTSIDER_USED_TOKEN = "outsider_used_token"
     OUTSIDER_USED_STAFF_TOKEN = "outsider_used_staff_token"
     TOKENS_OF_TWO_LEADS = "tokens_of_two_leads"
+    WHICH_LEAD = "which_lead"
     INTENT_NOT_BUILT = "intent_not_built"
     COMMANDS = "commands"
     COMMAND_NOT_UNDERSTOOD = "command_not_understood"
@@ -1013,6 +1014,7 @@ class NoticeKind(StrEnum):
     ADMIN = "admin"  # postmaster@ and the like
     ADDRESS = "address"  # to an address that a user says is theirs; or to the user: it is now
     REMINDER = "reminder"  # to staff: an activity at its time
+    BATCH = "batch"  # to staff: notices of several leads that were gathered, as a list
     ABSENCE = "absence"  # to staff and their managers: an automatic reply says that somebody is away
 
 

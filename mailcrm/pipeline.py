@@ -49,6 +49,7 @@ from mailcrm.mail import (
     Verdict,
 )
 from mailcrm.notify import outbox
+from mailcrm.notify.gathering import Posting
 from mailcrm.proof.verifier import ToCheck, Verifier
 from mailcrm.reader import Reader, Understood
 from mailcrm.release import Releasing, Waiting, is_answering, read_ahead, release
@@ -78,7 +79,7 @@ class Places:
 
     rules: Rules
     keyring: Keyring
-    domain: str  # of our Message-IDs
+    post: Posting
     blobs: Blobs
     spam: SpamValues | None = None  # the header map, where the configuration adds to it
 
@@ -127,7 +128,7 @@ def process_one(
     if route.kind is RouteKind.DUPLICATE:
         events = _decide_again(session, arrival, places, needs, now)
     events = (*events, *acknowledged(session, arrival, events, places.rules, now))
-    outbox.enqueue(session, events, now, places.domain)
+    outbox.enqueue(session, events, now, places.post)
     return route
 
 

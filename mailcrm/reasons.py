@@ -59,6 +59,7 @@ REASONS: Mapping[str, str] = {
     Reason.NOTE_ADDRESS_PRESENT: _("A note address is among the recipients, so the whole mail stays inside"),
     Reason.OUTSIDER_USED_TOKEN: _("Somebody outside answered to the reply address of this lead"),
     Reason.OUTSIDER_USED_STAFF_TOKEN: _("Somebody outside wrote to an address meant for our own people"),
+    Reason.WHICH_LEAD: _("It answers a list of several leads: answer by the button below the one it is for"),
     Reason.TOKENS_OF_TWO_LEADS: _("The mail is addressed to two leads at once"),
     Reason.INTENT_NOT_BUILT: _("The address asks for something that is not possible yet"),
     Reason.COMMANDS: _("A colleague says what to do"),
@@ -212,6 +213,7 @@ NOTICES: Mapping[str, str] = {
     NoticeKind.DIGEST: _("Digest"),
     NoticeKind.REMINDER: _("A reminder of an activity"),
     NoticeKind.ABSENCE: _("A colleague is away"),
+    NoticeKind.BATCH: _("Gathered notices"),
     NoticeKind.ADMIN: _("Mail to the administrators"),
     NoticeKind.ADDRESS: _("Question: is this address yours?"),
 }

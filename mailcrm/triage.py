@@ -36,6 +36,7 @@ from mailcrm.mail import (
     Verdict,
 )
 from mailcrm.notify import outbox
+from mailcrm.notify.gathering import posting
 from mailcrm.orders import orders_of, without_commands
 from mailcrm.reader import configured_spam
 from mailcrm.rules import Rules, rules_of
@@ -205,7 +206,7 @@ def _decide(desk: Desk, inbound_id: int, by: int, choose: Choice) -> Done:
             kept.row.spool_id, kept.envelope, kept.mail, kept.verdict, facts, route, kept.row.raw_id, inbound_id, by,
             tuple(desk.config.mail.domains), draft=draft,
         )  # fmt: skip
-        outbox.enqueue(session, apply(session, arrival, now), now, desk.config.mail.domains[0])
+        outbox.enqueue(session, apply(session, arrival, now), now, posting(desk.config))
         return session.execute(select(inbound.c.lead_id).where(inbound.c.id == inbound_id)).scalar()
 
     lead_id = desk.store.write(work)

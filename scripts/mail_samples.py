@@ -97,7 +97,7 @@ def samples() -> Iterator[Sample]:
 
 def _row(kind: NoticeKind, locale: str, *, lead: bool = True, **params: Any) -> Outgoing:
     reader = _READERS[locale]
-    is_outside = kind == NoticeKind.CUSTOMER_REPLY
+    is_outside = kind in (NoticeKind.CUSTOMER_REPLY, NoticeKind.ACKNOWLEDGEMENT)
     to = _CAROL if is_outside else Address(reader.name, reader.address)
     return Outgoing(
         id=41,
@@ -182,6 +182,8 @@ def _customers_mails(locale: str) -> Iterator[tuple[str, Material]]:
     yield "message_nobodys", replace(nobodys, card=_card(locale, next_activity=None, value=None, owner_name=""))
     yield "message_reply", _on_lead(NoticeKind.MESSAGE, locale, _with_files(locale), why="owner")
     yield "message_pictures", _with_pictures(locale)
+    yield "message_burst", _burst(locale)
+    yield "batch", _list(locale)
     yield "message_long", _on_lead(NoticeKind.MESSAGE, locale, _shown(locale, text=f"{_WORDS[locale]}\n\n" * 200))
     stranger = Address("Carol Customer", "carol@acme-example.test")
     found = Findings(
@@ -192,6 +194,28 @@ def _customers_mails(locale: str) -> Iterator[tuple[str, Material]]:
     answer = _shown(locale, "email_out", _answer(locale))
     sent = _on_lead(NoticeKind.CUSTOMER_REPLY, locale, answer)
     yield "customer_reply", replace(sent, answered=_shown(locale), actor=_BOB, reader=None)
+    arrived = _on_lead(NoticeKind.ACKNOWLEDGEMENT, locale, _shown(locale), detail=locale)
+    yield "acknowledgement", replace(arrived, reader=None)
+
+
+def _burst(locale: str) -> Material:
+    """Three mails of a customer in a row."""
+    texts = {"en": ("And two tables?", "Grey, please."), "fi": ("Entä kaksi pöytää?", "Harmaana, kiitos.")}[locale]
+    earlier = tuple(
+        _on_lead(NoticeKind.MESSAGE, locale, _shown(locale, text=text)) for text in (_WORDS[locale], texts[0])
+    )
+    return replace(_on_lead(NoticeKind.MESSAGE, locale, _shown(locale, text=texts[1])), earlier=earlier)
+
+
+def _list(locale: str) -> Material:
+    """Mail on two leads, and a note on one of them."""
+    note = replace(_on_lead(NoticeKind.NOTE, locale, _shown(locale, "note", "11 500 €"), why="mentioned"), actor=_BOB)
+    first = _on_lead(NoticeKind.MESSAGE, locale, _shown(locale), is_new_lead=True)
+    other = _on_lead(NoticeKind.MESSAGE, locale, _shown(locale, text="Hello? Anybody there?"))
+    other = replace(other, card=_card(locale, id=8, title="Meeting room tables", base_subject="Meeting room tables"),
+                    row=replace(other.row, lead_id=8))  # fmt: skip
+    gathered = replace(_row(NoticeKind.BATCH, locale, lead=False, why="gathered"), message_row_id=None)
+    return Material(gathered, reader=_READERS[locale], earlier=(first, other, note))
 
 
 def _answer(locale: str) -> str:

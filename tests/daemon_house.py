@@ -238,6 +238,7 @@ def house_config(data_dir: Path, sink_port: int, database: str = "", **sections:
         "web": {"port": 0, "public_url": "http://crm-page.firma.test"},
         "security": {"authserv_ids": ["mx.firma.test"]},
         "ingest": {"processes": 0},
+        "notify": {"burst_seconds": 0},  # a journey takes a moment, and each notice of it is looked for
     }
     for name, section in sections.items():
         made[name] = {**made.get(name, {}), **section} if isinstance(section, dict) else section

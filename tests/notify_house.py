@@ -17,6 +17,7 @@ from mailcrm.address import address_key
 from mailcrm.mail import Event
 from mailcrm.notify.composer import Composer
 from mailcrm.notify.deliver import Deliverer, deliver_settings, relay_settings
+from mailcrm.notify.gathering import posting
 from mailcrm.notify.outbox import enqueue
 from mailcrm.notify.relay import SmtpRelay
 from mailcrm.store import tables
@@ -32,7 +33,7 @@ KEYRING = Keyring({1: b"k" * 32}, 1)
 class House:
     """A store with people, one lead of Carol's owned by Alice, and a clock that the test moves."""
 
-    def __init__(self, store: Store, folder: Path, relay_port: int = 1) -> None:
+    def __init__(self, store: Store, folder: Path, relay_port: int = 1, **notify: int) -> None:
         self.store = store
         self.blobs = Blobs(folder / "blobs")
         self.now = NOW
@@ -41,6 +42,7 @@ class House:
                 "company": {"name": "Firma Oy", "locale": "en"},
                 "mail": {"domains": [DOMAIN]},
                 "relay": {"host": "127.0.0.1", "port": relay_port, "timeout_seconds": 5},
+                "notify": {"burst_seconds": 0, **notify},
                 "web": {"public_url": "https://page.firma.test"},
             },
             Path(),
@@ -150,7 +152,7 @@ class House:
     # events and mails
 
     def tell(self, *events: Event) -> int:
-        return self.store.write(lambda session: enqueue(session, events, self.now, DOMAIN))
+        return self.store.write(lambda session: enqueue(session, events, self.now, posting(self.config)))
 
     def wait(self, **span: float) -> None:
         self.now += timedelta(**span)
@@ -182,9 +184,9 @@ class House:
 
 
 @contextmanager
-def opened_house(folder: Path, relay_port: int = 1) -> Iterator[House]:
+def opened_house(folder: Path, relay_port: int = 1, **notify: int) -> Iterator[House]:
     (folder / "mailcrm.sqlite").write_bytes(_empty_database())
-    house = House(Store(f"sqlite:///{folder / 'mailcrm.sqlite'}"), folder, relay_port)
+    house = House(Store(f"sqlite:///{folder / 'mailcrm.sqlite'}"), folder, relay_port, **notify)
     try:
         yield house
     finally:

@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from mailcrm.crm import activities
 from mailcrm.notify import reminders
+from mailcrm.notify.gathering import posting
 from mailcrm.store.tables import activity, lead
-from tests.daemon_house import DOMAIN, House, answer
+from tests.daemon_house import House, answer
 from tests.journey_steps import ALICE, ALICE_AT, BOB_AT, CAROL_AT, carol_writes, kinds, notice_kinds, outcome, plain
 from tests.smtp_peer import CaughtMail
 
@@ -21,7 +22,7 @@ def _plan(house: House, due_at: datetime | None, who: str = "alice", day: date |
 
 
 def _tick(house: House) -> int:
-    sent = reminders.send_due(house.base.store, house.clock(), DOMAIN)
+    sent = reminders.send_due(house.base.store, house.clock(), posting(house.config))
     house.settle()
     return sent
 

@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 
 from mailcrm.notify import reminders
 from mailcrm.notify.digest import send_one
+from mailcrm.notify.gathering import posting
 from mailcrm.store.tables import activity, user
-from tests.daemon_house import DOMAIN, House, answer, mail
+from tests.daemon_house import House, answer, mail
 from tests.journey_steps import ALICE, ALICE_AT, carol_writes, notice_kinds, outcome, plain
 from tests.smtp_peer import CaughtMail
 
@@ -91,7 +92,7 @@ def test_nothing_is_suggested_while_something_is_planned_or_on_a_lead_that_is_ov
 
 
 def _remind(house: House) -> CaughtMail:
-    reminders.send_due(house.base.store, house.clock(), DOMAIN)
+    reminders.send_due(house.base.store, house.clock(), posting(house.config))
     house.settle()
     return house.notice(ALICE_AT)
 

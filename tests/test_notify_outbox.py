@@ -10,9 +10,12 @@ from sqlalchemy import event
 
 from mailcrm.mail import Event
 from mailcrm.notify import outbox
+from mailcrm.notify.gathering import Posting
 from mailcrm.notify.outbox import Patience, RecipientResult, Result
 from mailcrm.store import tables
 from tests.notify_house import DOMAIN, NOW, House, opened_house
+
+POST = Posting(DOMAIN)
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def claim(house: House, limit: int = 20, process: str = "node") -> tuple[outbox.
 def answer(house: House, row: outbox.Outgoing, state: str, code: str = "", text: str = "") -> tuple[Event, ...]:
     answers = tuple(RecipientResult(one.id, state, code, text) for one in row.pending)
     return house.store.write(
-        lambda session: outbox.mark_result(session, [Result(row, answers)], house.now, Patience(), DOMAIN)
+        lambda session: outbox.mark_result(session, [Result(row, answers)], house.now, Patience(), POST)
     )
 
 
@@ -194,7 +197,7 @@ def test_a_mail_that_cannot_be_made_is_failed_after_five_tries_and_its_writer_to
     house.tell(Event("message_out", house.lead, house.add_message("email_out"), actor_user_id=house.bob))
     for attempt in range(5):
         (row,) = claim(house)
-        house.store.write(lambda session, row=row: outbox.mark_unrendered(session, row, "no blob", house.now, DOMAIN))  # type: ignore[misc]
+        house.store.write(lambda session, row=row: outbox.mark_unrendered(session, row, "no blob", house.now, POST))  # type: ignore[misc]
         assert (states(house)[0][1] == "failed") is (attempt == 4)
         house.wait(hours=1)
     assert [row.kind for row in claim(house)] == ["failed"]
@@ -203,7 +206,7 @@ def test_a_mail_that_cannot_be_made_is_failed_after_five_tries_and_its_writer_to
 def test_a_held_mail_is_released_or_dropped_by_a_person(house: House) -> None:
     house.tell(Event("message_out", house.lead, house.add_message("email_out"), actor_user_id=house.alice))
     (row,) = claim(house)
-    house.store.write(lambda session: outbox.hold(session, row, "a note", house.now, DOMAIN))
+    house.store.write(lambda session: outbox.hold(session, row, "a note", house.now, POST))
     assert states(house) == [("customer_reply", "held"), ("held", "queued")]
     assert house.store.write(lambda session: outbox.release(session, row.id, house.alice, house.now))
     assert not house.store.write(lambda session: outbox.release(session, row.id, house.alice, house.now))

@@ -6,9 +6,10 @@ from mailcrm.mail import Address, Event, NoticeKind, Reason
 from mailcrm.notify.recipients import LeadPeople, Notice, Person, recipients
 
 
-def person(number: int, name: str, **more: bool) -> Person:
+def person(number: int, name: str, *, is_active: bool = True, is_absent: bool = False) -> Person:
     address = f"{name.lower()}@firma.test"
-    return Person(number, name, address, frozenset({address, f"{name.lower()}.private@home.test"}), **more)
+    keys = frozenset({address, f"{name.lower()}.private@home.test"})
+    return Person(number, name, address, keys, is_active=is_active, is_absent=is_absent)
 
 
 ALICE, BOB, DAN, EVE = person(1, "Alice"), person(2, "Bob"), person(3, "Dan"), person(4, "Eve")

@@ -26,6 +26,7 @@ from mailcrm.crm.passwords import password_hash
 from mailcrm.crm.stages import all_stages, seed_stages
 from mailcrm.ingest.spool import Spool
 from mailcrm.mail import Door, Envelope
+from mailcrm.notify.gathering import posting
 from mailcrm.pipeline import Places, Worker, write_buried
 from mailcrm.reader import reader
 from mailcrm.rules import rules_of
@@ -149,7 +150,7 @@ def running_website(
         wake=lambda: None,
     )
     tables.metadata.create_all(store.writer)
-    places = Places(rules_of(config), desk.keyring, DOMAIN, desk.blobs)
+    places = Places(rules_of(config), desk.keyring, posting(config), desk.blobs)
     worker = Worker(store, spool, desk.blobs, places, desk.now, reader(0))
     site = Website(desk, build(desk, routes(desk, triage)), worker)
     site.write(lambda session: _fill(session, site, locale))

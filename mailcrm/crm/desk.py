@@ -11,6 +11,7 @@ from mailcrm.config import Config
 from mailcrm.crm.done import Done
 from mailcrm.ingest.spool import Spool
 from mailcrm.notify import outbox
+from mailcrm.notify.gathering import posting
 from mailcrm.store.blobs import Blobs
 from mailcrm.store.engine import Session, Store
 from mailcrm.store.keyring import Keyring
@@ -37,7 +38,7 @@ class Desk:
 
         def work(session: Session) -> Done:
             done = verb(session, now)
-            outbox.enqueue(session, done.events, now, self.config.mail.domains[0])
+            outbox.enqueue(session, done.events, now, posting(self.config))
             return done
 
         done = self.store.write(work)

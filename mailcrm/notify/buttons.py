@@ -35,6 +35,7 @@ class Choice:
     label: str
     href: str
     line: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def composer(head: Letterhead, processes: int) -> Composer:
 
 def may_go_apart(material: Material) -> bool:
     """Notices without files: what a person sends is looked at for leaks here, and files are not worth the way."""
-    has_files = material.message is not None and bool(material.message.files)
+    has_files = any(one.message is not None and bool(one.message.files) for one in material.all)
     return (
         material.row.kind not in (NoticeKind.CUSTOMER_REPLY, NoticeKind.ACKNOWLEDGEMENT, NoticeKind.HISTORY)
         and not has_files

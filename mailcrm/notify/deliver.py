@@ -17,7 +17,7 @@ import smtplib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from mailcrm.mail import Permanent, Temporary
 from mailcrm.notify.cardtext import all_card_lines
 from mailcrm.notify.compose import Composed, compose
 from mailcrm.notify.composer import FEW, Composer, Draft, composer, may_go_apart
+from mailcrm.notify.gathering import Posting, posting
 from mailcrm.notify.leak import Forbidden, leak
 from mailcrm.notify.letterhead import Letterhead, letterhead, reply_token_of, sender_of
 from mailcrm.notify.material import Material, read_material, with_contents
@@ -67,12 +68,13 @@ class DeliverSettings:
     head: Letterhead
     patience: Patience
     connections: int = 2
+    post: Posting = field(kw_only=True)
 
 
 def deliver_settings(config: Config, keyring: Keyring, process: str) -> DeliverSettings:
     patience = Patience(config.notify.late_hours, config.notify.give_up_hours)
     head = letterhead(config, keyring)
-    return DeliverSettings(process, head, patience, config.relay.connections)
+    return DeliverSettings(process, head, patience, config.relay.connections, post=posting(config))
 
 
 def relay_settings(config: Config) -> RelaySettings:
@@ -329,14 +331,14 @@ class Deliverer:
         return leak(mail.raw, forbidden)
 
     def _record_made(self, session: Session, made: Sequence["_Made"]) -> None:
-        now, domain = self._clock(), self._settings.head.domain
+        now, post = self._clock(), self._settings.post
         fine = [(one.row, one.mail) for one in made if one.mail is not None and not one.fault]
         mark_rendered(session, [Bytes(row, mail.subject, mail.raw, mail.card_lines) for row, mail in fine])
         for one in made:
             if one.mail is None:
-                mark_unrendered(session, one.row, one.fault, now, domain)
+                mark_unrendered(session, one.row, one.fault, now, post)
             elif one.fault:
-                hold(session, one.row, one.fault, now, domain)
+                hold(session, one.row, one.fault, now, post)
 
     # send
 
@@ -411,7 +413,7 @@ class Deliverer:
         for one in smaller:
             without_attachments(session, one.row, now)
         results = [_result(one) for one in outcomes if one not in smaller]
-        mark_result(session, results, now, self._settings.patience, self._settings.head.domain)
+        mark_result(session, results, now, self._settings.patience, self._settings.post)
 
 
 def _all(row: Outgoing, answer: Answer) -> _Outcome:

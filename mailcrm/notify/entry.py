@@ -11,6 +11,8 @@ from markupsafe import Markup
 from mailcrm.i18n import Translator, format_datetime, format_size
 from mailcrm.mail import NoticeKind
 from mailcrm.notify.assembling import file_parts
+from mailcrm.notify.buttons import Choice
+from mailcrm.notify.cardtext import lead_url
 from mailcrm.notify.files import File, is_executable, safe_filename
 from mailcrm.notify.fitting import fitted
 from mailcrm.notify.history import summary
@@ -19,9 +21,10 @@ from mailcrm.notify.material import Material, Shown
 from mailcrm.notify.mime import Part
 from mailcrm.notify.opening import faults_of, heading
 from mailcrm.notify.pictures import Picture, shown_pictures, with_pictures
-from mailcrm.notify.prose import tidy
+from mailcrm.notify.prose import html_of, tidy
 
 _MOST_FILE_LINES = 30
+_LONGEST_LINE = 1_500  # characters of one of our own lines
 _WITH_FILES = (NoticeKind.MESSAGE, NoticeKind.NOTE, NoticeKind.SENT)
 
 
@@ -34,8 +37,14 @@ class FileLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    plain: str
+    html: Markup
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One message in a notice. ``rest`` says where the rest of a cut text is."""
+    """One message in a notice. ``rest`` says where the rest of a cut text is; ``title`` and ``steps`` enclose a lead of a list."""
 
     heading: str
     text: str
@@ -43,6 +52,10 @@ class Entry:
     rest: str
     files: tuple[FileLine, ...]
     more_files: str
+    url: str  # where the page has it
+    title: str = ""
+    lines: tuple[Said, ...] = ()  # what has happened, where the words do not say it
+    steps: tuple[Choice, ...] = ()
     pictures: tuple[Markup, ...] = ()  # below the words
     parts: tuple[Part, ...] = ()  # what goes along
 
@@ -64,9 +77,30 @@ def entry_of(material: Material, room: int, zone: str, head: Letterhead, words: 
         rest=_rest(whole, words) if shown.is_cut else "",
         files=lines[:_MOST_FILE_LINES],
         more_files=_more_files(len(lines) - _MOST_FILE_LINES, words),
+        url=page_url(material, head),
         pictures=tuple(one.html for one in below),
         parts=(*whole, *_parts(material, pictures)),
     )
+
+
+def said(line: str) -> Said:
+    """A line of ours, plain and as HTML; no longer than a line may be."""
+    clipped = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
+    return Said(clipped, html_of(clipped, with_addresses=False))
+
+
+def shows_card(material: Material) -> bool:
+    """A question has no links and stays short: it may be answered from a mail that somebody forged."""
+    return material.row.kind not in (NoticeKind.HELD, NoticeKind.DIGEST, NoticeKind.RECEIPT)
+
+
+def page_url(material: Material, head: Letterhead) -> str:
+    """Where the page shows what the notice tells of; nowhere for a question."""
+    if not shows_card(material):
+        return ""
+    if material.card is not None:
+        return lead_url(head, material.card.id)
+    return f"{head.public_url}/inbound/{material.arrived.id}" if material.arrived else ""
 
 
 def _rest(whole: tuple[Part, ...], words: Translator) -> str:

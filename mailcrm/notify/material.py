@@ -195,6 +195,12 @@ class Material:
     contents: Mapping[int, bytes] | None = None  # attachment id -> bytes, of those that go along
     written: tuple[Written, ...] = ()  # all of a lead, for its history
     mails: tuple[KeptMail, ...] = ()  # and its mails as they came and went
+    earlier: tuple["Material", ...] = ()  # of the notices that were gathered in this one, oldest first
+
+    @property
+    def all(self) -> tuple["Material", ...]:
+        """Everything this mail tells of; a list of several leads has nothing of its own."""
+        return self.earlier if self.row.kind == NoticeKind.BATCH else (*self.earlier, self)
 
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -366,6 +372,12 @@ _HISTORY = Prepared(
 
 def read_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material, ...]:
     """What each row's mail is made of, without the contents of files."""
+    carried = [one for row in rows for one in row.carried]
+    made = {one.row.id: one for one in _each_material(session, [*rows, *carried])}
+    return tuple(replace(made[row.id], earlier=tuple(made[one.id] for one in row.carried)) for row in rows)
+
+
+def _each_material(session: Session, rows: Sequence[Outgoing]) -> tuple[Material, ...]:
     cards = _cards(session, [row.lead_id for row in rows])
     messages = _messages(session, [row.message_row_id for row in rows])
     outside = read_outside(session, _unique([row.lead_id for row in rows]))
@@ -401,6 +413,8 @@ def _is_about_arrived(row: Outgoing) -> bool:
 
 def with_contents(material: Material, blobs: Blobs, head: Letterhead) -> Material:
     """The material with the files that go along: to a customer all, to staff what ``files.carried`` allows."""
+    if material.earlier:
+        return _with_all_contents(material, blobs, head)
     if material.mails:
         return replace(material, mails=_fitting(material.mails, blobs, head.attachment_bytes))
     if material.message is None or not material.message.files:
@@ -413,6 +427,17 @@ def with_contents(material: Material, blobs: Blobs, head: Letterhead) -> Materia
     else:
         return material
     return replace(material, contents={file.id: blobs.read(file.sha256) for file in files if file.id in ids})
+
+
+def _with_all_contents(material: Material, blobs: Blobs, head: Letterhead) -> Material:
+    """Of a gathered mail: the newest notice's files first, while there is room for all together."""
+    left, filled = head.attachment_bytes, []
+    for one in reversed((*material.earlier, replace(material, earlier=()))):
+        full = with_contents(one, blobs, replace(head, attachment_bytes=left))
+        left -= sum(len(content) for content in (full.contents or {}).values())
+        filled.append(full)
+    own, *earlier = filled
+    return replace(own, earlier=tuple(reversed(earlier)))
 
 
 def _fitting(mails: Sequence[KeptMail], blobs: Blobs, limit: int) -> tuple[KeptMail, ...]:

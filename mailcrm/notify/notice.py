@@ -3,18 +3,17 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from markupsafe import Markup
-
 from mailcrm.i18n import Translator, translator
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.marker import MARKER
 from mailcrm.notify.assembling import Composed, assembled
 from mailcrm.notify.buttons import Choice, decisions, mailto, next_steps, plans, taking_back
-from mailcrm.notify.cardtext import Line, card_lines, card_title, lead_url
+from mailcrm.notify.cardtext import Line, card_lines, card_title
 from mailcrm.notify.commandwords import HelpLine, digest_help_lines, help_lines
 from mailcrm.notify.digest_links import digest_links
-from mailcrm.notify.entry import Entry, entry_of
+from mailcrm.notify.entry import Entry, Said, page_url, said, shows_card
 from mailcrm.notify.fitting import MOST_HTML, TEXT_BYTES, size_of
+from mailcrm.notify.gathered import entries_of, gathered_line
 from mailcrm.notify.history import mail_parts
 from mailcrm.notify.letterhead import (
     Letterhead,
@@ -37,17 +36,10 @@ from mailcrm.notify.opening import (
     reason_line,
     warnings,
 )
-from mailcrm.notify.prose import bare_subject, html_of
+from mailcrm.notify.prose import about_lead, without_command_sign
 from mailcrm.notify.render import Rendered, Templates
 
 _SLACK = 500  # bytes
-_LONGEST_LINE = 1_500  # characters of one of the first lines
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    plain: str
-    html: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +122,8 @@ def _notice_reply_to(material: Material, answer: Answer, head: Letterhead, words
     if answer.intent is None:
         return mailbox(head.notify_name, head.notify_address)
     address = token_address(head, material.row, answer.intent, alias)
+    if material.row.kind == NoticeKind.BATCH:
+        return mailbox(_("Several leads: use the button of one"), address)
     if answer.intent == Intent.REPLY:
         return mailbox(_("Reply to %(name)s (customer)") % {"name": called(answer.to[0])}, address)
     if answer.intent == Intent.NOTE:
@@ -162,14 +156,14 @@ def notice_view(
         locale=words.locale,
         marker=MARKER,
         subject=subject,
-        warnings=tuple(map(_said, warnings(material, words))),
-        first=tuple(map(_said, first_lines(material, head, words))),
+        warnings=tuple(map(said, _warnings(material, words))),
+        first=tuple(map(said, _first_lines(material, head, words))),
         note_address=note_address,
         note_href=mailto(note_address, subject, "") if note_address else "",
-        entries=(entry_of(material, room, _zone(reader, head), head, words),),
-        card_title=card_title(card, words) if card and _shows_card(material) else "",
-        card=card_lines(card, words) if card and _shows_card(material) else (),
-        url=_page_url(material, head),
+        entries=entries_of(material, room, _zone(reader, head), head, words),
+        card_title=card_title(card, words) if card and shows_card(material) else "",
+        card=card_lines(card, words) if card and shows_card(material) else (),
+        url=page_url(material, head),
         reason=reason_line(material, words),
         help=_help(material, words),
         help_title=words.gettext("Answers to a digest")
@@ -180,9 +174,15 @@ def notice_view(
     )
 
 
-def _said(line: str) -> Said:
-    clipped = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
-    return Said(clipped, html_of(clipped, with_addresses=False))
+def _warnings(material: Material, words: Translator) -> list[str]:
+    """Of all that is told; in a list they stand with their lead."""
+    told = () if material.row.kind == NoticeKind.BATCH else material.all
+    return list(dict.fromkeys(line for one in told for line in warnings(one, words)))
+
+
+def _first_lines(material: Material, head: Letterhead, words: Translator) -> list[str]:
+    gathered = gathered_line(material, words, head)
+    return [*([gathered] if gathered else []), *first_lines(material, head, words)]
 
 
 def _choices(
@@ -194,11 +194,6 @@ def _choices(
     if answer.intent != Intent.UNDO:
         return ()
     return (*plans(material, head, subject, words), taking_back(material, head, subject, words))
-
-
-def _shows_card(material: Material) -> bool:
-    """A question has no links and stays short: it may be answered from a mail that somebody forged."""
-    return material.row.kind not in (NoticeKind.HELD, NoticeKind.DIGEST, NoticeKind.RECEIPT)
 
 
 def _help(material: Material, words: Translator) -> tuple[HelpLine, ...]:
@@ -215,15 +210,6 @@ def _asks_for_help(material: Material) -> bool:
     """A question about a command, or somebody who asked."""
     changes = material.row.params.get("changes", ())
     return any(one["what"] in ("fault", "help") for one in changes)
-
-
-def _page_url(material: Material, head: Letterhead) -> str:
-    """Where the page shows what the notice tells of; nowhere for a question."""
-    if not _shows_card(material):
-        return ""
-    if material.card is not None:
-        return lead_url(head, material.card.id)
-    return f"{head.public_url}/inbound/{material.arrived.id}" if material.arrived else ""
 
 
 def _zone(reader: Reader, head: Letterhead) -> str:
@@ -247,16 +233,24 @@ def _notice_subject(material: Material, words: Translator) -> str:
         is_asked = material.row.params.get("event") == "address_claimed"
         said = _("Is %(address)s your address?") if is_asked else _("%(address)s is your address now")
         return said % {"address": address}
+    if kind == NoticeKind.BATCH:
+        return _list_subject(material, words)
     if kind == NoticeKind.ABSENCE:
         return header_text(absence_title(material, words))
     about = header_text(arrived.subject) if arrived else ""
     if card is not None:
-        base = header_text(bare_subject(card.base_subject or card.title))
-        about = f"{called(Address(card.partner_name, ''))}: {base}" if card.partner_name else base
+        about = about_lead(card.partner_name, card.base_subject or card.title)
     is_in_thread = card is not None  # a mail client begins a new one where the subject changes
     what = "" if is_in_thread else _what(kind, words)
-    about = about.lstrip("/／⁄∕\\#＃ ")
+    about = without_command_sign(about)
     return f"{what}: {about}" if what else about
+
+
+def _list_subject(material: Material, words: Translator) -> str:
+    """How many, and of whom."""
+    names = dict.fromkeys(called(Address(one.card.partner_name, "")) for one in material.all if one.card)
+    said_so = words.ngettext("%(count)s notice: %(names)s", "%(count)s notices: %(names)s", len(material.all))
+    return header_text(said_so % {"count": len(material.all), "names": ", ".join(names)}, 150)
 
 
 def _what(kind: NoticeKind, words: Translator) -> str:

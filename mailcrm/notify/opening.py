@@ -47,6 +47,8 @@ def answer_of(material: Material) -> Answer:
             return Answer(Intent.REPLY, (material.outside.customer,), material.outside.copies)
     if row.kind == NoticeKind.DIGEST:
         return Answer(Intent.DIGEST)
+    if row.kind == NoticeKind.BATCH:
+        return Answer(Intent.NOTE)  # never a way to a customer: whose it is nobody could know
     if row.kind == NoticeKind.RECEIPT and row.params.get("run_id"):
         return Answer(Intent.UNDO)
     if is_about_digest(material):
@@ -81,7 +83,12 @@ def can_be_vouched_for(material: Material) -> bool:
 def first_lines(material: Material, head: Letterhead, words: Translator) -> tuple[str, ...]:
     """What has happened, where the message itself does not say it, and what a reply does and to whom it goes."""
     answer = answer_of(material)
-    return (*_event_lines(material, head, words), *_reply_lines(material, answer, head, words))
+    if material.row.kind == NoticeKind.BATCH:
+        _ = words.gettext
+        return (
+            _("It is about several leads: answer each by its own button or address; a reply to this mail is held."),
+        )
+    return (*event_lines(material, head, words), *_reply_lines(material, answer, head, words))
 
 
 def _reply_lines(material: Material, answer: Answer, head: Letterhead, words: Translator) -> list[str]:
@@ -158,7 +165,7 @@ def _new_person(new: Address, known: Address | None, words: Translator) -> str:
     return line
 
 
-def _event_lines(material: Material, head: Letterhead, words: Translator) -> list[str]:
+def event_lines(material: Material, head: Letterhead, words: Translator) -> list[str]:
     """What has happened, where the message below does not say it."""
     teller = _TELLERS.get(material.row.kind)
     return teller(material, head, words) if teller else []
@@ -400,6 +407,8 @@ def reason_line(material: Material, words: Translator) -> str:
     _ = words.gettext
     if material.row.kind in (NoticeKind.RECEIPT, NoticeKind.HISTORY):
         return _("You get this because your mail asked for it.")
+    if material.row.kind == NoticeKind.BATCH:
+        return _("You get this as one mail because much came at once, or because you chose it in your settings.")
     if material.row.kind == NoticeKind.HELD:
         return _("You get this because the mail was sent in your name.")
     if material.row.kind == NoticeKind.ABSENCE and material.row.params.get("why") == "manager":

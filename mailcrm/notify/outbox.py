@@ -2,6 +2,7 @@
 
     queued --claim--> queued, claimed --result--> sent | partly | failed | queued again, later
        held (a leak was found) --release--> queued          held --drop--> dropped
+       queued, gathered with others --claim of the first that is due--> dropped, told of in the mail of another row
 
 ``enqueue`` is idempotent by ``dedupe_key``. ``claim`` counts the attempt and sets the next one, so that a mail that kills the
 process is counted too; a claim ends with its result, its lease, or ``take_back`` when a process of the same name starts again.
@@ -19,6 +20,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mailcrm.address import address_key
 from mailcrm.mail import Address, Event, NoticeKind
 from mailcrm.notify.backoff import next_attempt_at
+from mailcrm.notify.bundles import gather
+from mailcrm.notify.gathering import Posting, leaving
 from mailcrm.notify.people import read_people
 from mailcrm.notify.recipients import Notice, recipients
 from mailcrm.store.engine import Session
@@ -69,12 +72,13 @@ class _Draft:
     row: dict[str, Any]
 
 
-def enqueue(session: Session, events: Sequence[Event], now: datetime, domain: str) -> int:
+def enqueue(session: Session, events: Sequence[Event], now: datetime, post: Posting) -> int:
     """Write a row for everybody the events concern; the number of mails that will leave. Repeating it adds nothing."""
+    since = now - post.windows.burst
     drafts = [
-        _draft(event, notice, now, domain)
+        _draft(event, notice, now, post)
         for event in _not_told_twice(events)
-        for notice in recipients(event, read_people(session, event, now))
+        for notice in recipients(event, read_people(session, event, now, since))
         if _may_ask(session, event, notice, now)
     ]
     return len(add(session, drafts, now)) if drafts else 0
@@ -98,33 +102,35 @@ def _may_ask(session: Session, event: Event, notice: Notice, now: datetime) -> b
     return bool(row[0] < QUESTIONS_PER_DAY and is_asked_now)
 
 
-def _draft(event: Event, notice: Notice, now: datetime, domain: str) -> _Draft:
+def _draft(event: Event, notice: Notice, now: datetime, post: Posting) -> _Draft:
+    how = leaving(event, notice, now, post.windows)
     row = {
         "kind": notice.kind.value,
         "dedupe_key": _dedupe_key(event, notice, now)[:200],
-        "message_id": f"{secrets.token_hex(16)}@{domain}",
+        "message_id": f"{secrets.token_hex(16)}@{post.domain}",
         "reply_nonce": secrets.token_bytes(16),
         "lead_id": event.lead_id,
         "message_row_id": event.message_id,
         "inbound_id": event.inbound_id,
         "user_id": notice.person.id if notice.person else None,
         "actor_user_id": event.actor_user_id,
-        "params": _params(event, notice),
-        "state": "dropped" if notice.skipped else "queued",
-        "next_attempt_at": now,
+        "params": _params(event, notice, how.skipped),
+        "state": "dropped" if how.skipped else "queued",
+        "next_attempt_at": how.at,
         "created_at": now,
+        "gather": how.gather,
     }
     return _Draft(event, notice, row)
 
 
-def _params(event: Event, notice: Notice) -> dict[str, Any]:
+def _params(event: Event, notice: Notice, skipped: str) -> dict[str, Any]:
     kept = {key: value for key in _KEPT if (value := getattr(event, key))}
     if event.changes:
         kept["changes"] = [{"what": one.what, **dict(one.values)} for one in event.changes]
     if event.later is not None:
         later = event.later
         kept["later"] = {"user_id": later.user_id, "name": later.name, "at": later.at.isoformat(), "text": later.text}
-    return {**kept, "event": event.kind, "why": notice.why, **({"skipped": notice.skipped} if notice.skipped else {})}
+    return {**kept, "event": event.kind, "why": notice.why, **({"skipped": skipped} if skipped else {})}
 
 
 _KEPT = (
@@ -243,6 +249,7 @@ class Outgoing:
     first_attempt_at: datetime
     late_told_at: datetime | None
     recipients: tuple[Recipient, ...]
+    carried: tuple["Outgoing", ...] = ()  # notices that this mail tells of too, oldest first
 
     @property
     def pending(self) -> tuple[Recipient, ...]:
@@ -283,11 +290,18 @@ def claim(session: Session, process: str, limit: int, now: datetime, give_up_hou
     due = _DUE.all(session, {"now": now, "limit": limit})
     if not due:
         return ()
-    taken = [row for row in due if _take(session, row, process, now, give_up_hours)]
+    gathered = gather(session, due, now)
+    taken = [row for row in gathered.rows if _take(session, row, process, now, give_up_hours)]
     by_row: dict[int, list[Recipient]] = {}
     for one in _RECIPIENTS.all(session, {"ids": [row.id for row in taken]}):
         by_row.setdefault(one.outbox_id, []).append(Recipient(one.id, one.address, one.name, one.kind, one.state))
-    return tuple(_outgoing(row, tuple(by_row.get(row.id, ())), now) for row in taken)
+    return tuple(
+        replace(
+            _outgoing(row, tuple(by_row.get(row.id, ())), now),
+            carried=tuple(_outgoing(one, (), now) for one in gathered.carried.get(row.id, ())),
+        )
+        for row in taken
+    )
 
 
 def _take(session: Session, row: Row[Any], process: str, now: datetime, give_up_hours: int) -> bool:
@@ -410,7 +424,7 @@ _SET_ROW = Prepared(
 
 
 def mark_result(
-    session: Session, results: Sequence[Result], now: datetime, patience: Patience, domain: str
+    session: Session, results: Sequence[Result], now: datetime, patience: Patience, post: Posting
 ) -> tuple[Event, ...]:
     """Record what became of each recipient; the writer of a mail to the customer is told in the same transaction.
 
@@ -423,7 +437,7 @@ def mark_result(
     if ends:
         _SET_ROW.run_all(session, [_row_values(end, now) for end in ends])
     events = tuple(event for end in ends for event in end.events)
-    enqueue(session, events, now, domain)
+    enqueue(session, events, now, post)
     return events
 
 
@@ -495,20 +509,20 @@ def _row_values(end: _End, now: datetime) -> dict[str, Any]:
 # --- what stops a mail, and what a person may do about it ---------------------------------------------------------------
 
 
-def mark_unrendered(session: Session, row: Outgoing, why: str, now: datetime, domain: str) -> None:
+def mark_unrendered(session: Session, row: Outgoing, why: str, now: datetime, post: Posting) -> None:
     """A mail that could not be made: again later, failed with its reason after five tries."""
     state = "failed" if row.attempts >= RENDER_TRIES else "deferred"
     answers = tuple(RecipientResult(one.id, state, "", why) for one in row.pending)
-    mark_result(session, [Result(row, answers)], now, Patience(), domain)
+    mark_result(session, [Result(row, answers)], now, Patience(), post)
 
 
-def hold(session: Session, row: Outgoing, why: str, now: datetime, domain: str) -> None:
+def hold(session: Session, row: Outgoing, why: str, now: datetime, post: Posting) -> None:
     """Keep back a mail that must not leave as it is; its writer is asked."""
     _change(session, row.id, {**row.params, "held": why}, "held")
     event = Event(
         "held", row.lead_id, row.message_row_id, outbox_id=row.id, actor_user_id=row.actor_user_id, detail=why
     )
-    enqueue(session, [event], now, domain)
+    enqueue(session, [event], now, post)
 
 
 def without_attachments(session: Session, row: Outgoing, now: datetime) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, exists, false, func, literal, select, union_all
+from sqlalchemy import BindParameter, Row, and_, bindparam, exists, false, func, literal, null, select, union_all
 
 from mailcrm.address import address_key
 from mailcrm.mail import Address, Event
@@ -54,15 +54,36 @@ _ties = union_all(
     select(literal("manager"), user.c.id).where(user.c.role == "manager"),
     select(literal("admin"), user.c.id).where(user.c.role == "admin"),
 ).subquery("ties")
-_USER_COLUMNS = (user.c.id, user.c.name, user.c.is_active, user.c.absent_until, user.c.deputy_id)
+_USER_COLUMNS = (
+    user.c.id,
+    user.c.name,
+    user.c.is_active,
+    user.c.absent_until,
+    user.c.deputy_id,
+    user.c.notices,
+    user.c.digest,
+)
+_told = outbox.alias("told")
+_is_told = and_(
+    _told.c.user_id == user.c.id,
+    _told.c.created_at > bindparam("since", type_=_told.c.created_at.type),
+    _told.c.kind.in_(("message", "note", "sent", "assigned")),
+    _told.c.state != "dropped",
+)
+_told_at = (
+    select(func.max(_told.c.created_at)).where(_is_told, _told.c.lead_id == _LEAD).correlate(user).scalar_subquery()
+)
+_told_count = select(func.count()).where(_is_told, _told.c.gather.is_(None)).correlate(user).scalar_subquery()
 _ADDRESS_COLUMNS = (user_address.c.address, user_address.c.key, user_address.c.is_primary)
 _PEOPLE = Prepared(
-    select(_ties.c.tie, *_USER_COLUMNS, *_ADDRESS_COLUMNS).join_from(
-        _ties.join(user, user.c.id == _ties.c.user_id), user_address, user_address.c.user_id == user.c.id
-    )
+    select(
+        _ties.c.tie, *_USER_COLUMNS, *_ADDRESS_COLUMNS, _told_at.label("told_at"), _told_count.label("told_count")
+    ).join_from(_ties.join(user, user.c.id == _ties.c.user_id), user_address, user_address.c.user_id == user.c.id)
 )
 _EVERY_USER = Prepared(
-    select(*_USER_COLUMNS, *_ADDRESS_COLUMNS).join(user_address, user_address.c.user_id == user.c.id)
+    select(*_USER_COLUMNS, *_ADDRESS_COLUMNS, null().label("told_at"), literal(0).label("told_count")).join(
+        user_address, user_address.c.user_id == user.c.id
+    )
 )
 
 _last_written_from = (
@@ -112,9 +133,9 @@ _ONE_PARTICIPANT = Prepared(
 )
 
 
-def read_people(session: Session, event: Event, now: datetime) -> LeadPeople:
-    """Everybody whom ``event`` may concern, as they are now."""
-    rows = _PEOPLE.all(session, _binds(event))
+def read_people(session: Session, event: Event, now: datetime, since: datetime | None = None) -> LeadPeople:
+    """Everybody whom ``event`` may concern, as they are now, and what they were told of ``since`` then."""
+    rows = _PEOPLE.all(session, {**_binds(event), "since": since or now})
     tied: dict[str, dict[int, list[_AnyRow]]] = {}
     for row in rows:
         tied.setdefault(row.tie, {}).setdefault(row.id, []).append(row)
@@ -154,7 +175,18 @@ def _person(rows: list[_AnyRow], now: datetime) -> Person:
     primary = next((row.address for row in rows if row.is_primary), first.address)
     is_absent = first.absent_until is not None and first.absent_until > now
     keys = frozenset(row.key for row in rows)
-    return Person(first.id, first.name, primary, keys, is_active=first.is_active, is_absent=is_absent)
+    return Person(
+        first.id,
+        first.name,
+        primary,
+        keys,
+        is_active=first.is_active,
+        is_absent=is_absent,
+        wishes=first.notices,
+        has_daily_digest=first.digest == "daily",
+        told_at=first.told_at,
+        told_count=first.told_count,
+    )
 
 
 def _deputy(session: Session, owner_id: int, now: datetime) -> Person | None:

@@ -5,6 +5,7 @@ import re
 from markupsafe import Markup, escape
 
 from mailcrm.mail import Address
+from mailcrm.notify.letterhead import called, header_text
 
 # An address begins where a word begins and is short: a word of 60,000 letters took a minute.
 _LINK = re.compile(r"https?://[^\s<>\"'\]]+[^\s<>\"'\].,;:!?)]|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
@@ -54,6 +55,18 @@ def bare_subject(subject: str) -> str:
     while before != subject:
         before, subject = subject, _PREFIX.sub("", subject)
     return subject.strip()
+
+
+def about_lead(partner_name: str, base_subject: str) -> str:
+    """What the notices of a lead are about: their subject, the same on all of them."""
+    base = header_text(bare_subject(base_subject))
+    about = f"{called(Address(partner_name, ''))}: {base}" if partner_name else base
+    return without_command_sign(about)
+
+
+def without_command_sign(subject: str) -> str:
+    """A subject that begins with a slash would be a command in the reader's answer."""
+    return subject.lstrip("/／⁄∕\\#＃ ")
 
 
 def listed(people: tuple[Address, ...]) -> str:

@@ -5,8 +5,9 @@ as skipped, so that the page can say so; the owner is never skipped. A customer'
 team, else the managers.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from mailcrm.mail import Address, Event, NoticeKind, Reason
 
@@ -24,6 +25,10 @@ class Person:
     keys: frozenset[str] = frozenset()
     is_active: bool = True
     is_absent: bool = False
+    wishes: Mapping[str, str] = field(default_factory=dict)  # topic of a notice -> how it reaches them
+    has_daily_digest: bool = True
+    told_at: datetime | None = None  # of this lead, within the time in which more is gathered
+    told_count: int = 0  # notices that left at once within it, of all leads
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from mailcrm.mail import Event
+from mailcrm.notify.gathering import Posting
 from mailcrm.notify.outbox import enqueue
 from mailcrm.store.engine import Session, Store
 from mailcrm.store.tables import activity, user
@@ -19,24 +20,24 @@ LATEST = timedelta(hours=12)
 _GROUP = 50  # reminders written in one transaction
 
 
-def send_due(store: Store, now: datetime, domain: str) -> int:
+def send_due(store: Store, now: datetime, post: Posting) -> int:
     """Write what is due now; how many reminders will leave."""
     with store.read() as session:
         if not _due(session, now):
             return 0
     sent = 0
-    while found := store.write(lambda session: _remind(session, now, domain)):
+    while found := store.write(lambda session: _remind(session, now, post)):
         sent += found
     return sent
 
 
-def _remind(session: Session, now: datetime, domain: str) -> int:
+def _remind(session: Session, now: datetime, post: Posting) -> int:
     rows = _due(session, now, is_locked=True)
     if not rows:
         return 0
     ids = [row.id for row in rows]
     session.execute(update(activity).where(activity.c.id.in_(ids)).values(reminded_at=now))
-    enqueue(session, [_event(row) for row in rows], now, domain)
+    enqueue(session, [_event(row) for row in rows], now, post)
     return len(rows)
 
 

@@ -99,6 +99,7 @@ user = Table(
     Column("digest_day", String(1), nullable=False, server_default="1"),  # of a weekly one: ISO weekday
     Column("holidays", String(10)),  # country whose public holidays they have, "" none; null: as the house
     _at("digest_since"),  # when these or the working days were last changed: none is due for a time before
+    Column("notices", JSON, nullable=False, server_default="{}"),  # topic -> level, of those that do not come at once
     CheckConstraint("role in ('salesperson', 'manager', 'admin', 'colleague')", name="role"),
 )
 
@@ -535,7 +536,7 @@ outbox = Table(
         "message_row_id", _Id, index=True
     ),  # the message it tells of or carries; no foreign key, message points here
     _ref("inbound_id", "inbound"),
-    _ref("user_id", "user", index=True),  # the member of staff it goes to; null: outside people
+    _ref("user_id", "user"),  # the member of staff it goes to; null: outside people
     _ref("actor_user_id", "user"),  # who wrote it, for a mail to a customer
     Column("params", JSON, nullable=False),  # what compose needs beyond the rows it reads
     Column("subject", String(1000), nullable=False, server_default=""),  # known after the first claim
@@ -552,8 +553,11 @@ outbox = Table(
     _at("sent_at"),
     _at("late_told_at"),
     Column("is_token_retired", Boolean, nullable=False, server_default=text("false")),
+    Column("gather", String(40), index=True),  # what waits under one name goes as one mail; null: it goes alone
+    Column("carried_by", _Id, index=True),  # the row whose mail tells of it too
     CheckConstraint("state in ('queued', 'sent', 'partly', 'failed', 'held', 'dropped')", name="state"),
     Index("ix_outbox_due", "state", "next_attempt_at"),
+    Index("ix_outbox_user_id_created_at", "user_id", "created_at"),
 )
 
 outbox_recipient = Table(
