@@ -612,13 +612,14 @@ class Verb(StrEnum):
     AWAY = "away"
     HISTORY = "history"
     NEW = "new"
+    NOTIFY = "notify"
     UNDO = "undo"
     HELP = "help"
 
     @property
     def needs_lead(self) -> bool:
         """Whether it is about a lead, so that a mail that belongs to none cannot ask for it."""
-        return self not in (Verb.NEW, Verb.AWAY, Verb.HELP, Verb.UNDO)
+        return self not in (Verb.NEW, Verb.AWAY, Verb.NOTIFY, Verb.HELP, Verb.UNDO)
 
 
 @dataclass(frozen=True, slots=True)

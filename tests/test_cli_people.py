@@ -39,6 +39,9 @@ def test_a_house_is_furnished_by_commands(config: Path, capsys: pytest.CaptureFi
     say("user", "add", "bob@firma.test", "--name", "Bob Berg", "--role", "manager", "--locale", "en")
     assert "would come back here" in say("user", "add", "eve@crm.firma.test", "--name", "Eve", status=1)
     assert "gets receipts: errors" in say("user", "receipts", "alice@firma.test", "errors")
+    assert "gets notices of note: off" in say("user", "notices", "alice@firma.test", "note", "off")
+    assert "cannot be switched off" in say("user", "notices", "alice@firma.test", "reply", "off", status=1)
+    assert "gets notices of reply: batched" in say("user", "notices", "bob@firma.test", "all", "batched")
     weekly = ("weekly", "--day", "4", "--at", "08:15", "--working-days", "1234", "--holidays", "SE")
     assert "gets the digest: weekly" in say("user", "digest", "alice@firma.test", *weekly)
     say("team", "add", "North", "--member", "alice@firma.test")
@@ -61,6 +64,8 @@ def test_a_house_is_furnished_by_commands(config: Path, capsys: pytest.CaptureFi
             assert session.execute(select(alias.c.tags)).scalar_one() == ["a", "b"]
             receipts = session.execute(select(user.c.receipts).order_by(user.c.id)).scalars()
             assert list(receipts) == ["errors", "all"]
+            notices = session.execute(select(user.c.notices).order_by(user.c.id)).scalars().all()
+            assert (notices[0], notices[1]["reply"]) == ({"note": "off"}, "batched")
             columns = (user.c.digest, user.c.digest_day, user.c.digest_at, user.c.working_days, user.c.holidays)
             assert [tuple(row) for row in session.execute(select(*columns).order_by(user.c.id))] == [
                 ("weekly", "4", "08:15", "1234", "SE"),

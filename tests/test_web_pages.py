@@ -24,6 +24,7 @@ from mailcrm.mail import AuthorKind, Door, Intent, MailKind, NoticeKind, Reason,
 from mailcrm.store import tables
 from mailcrm.web.sign_in import Attempts
 from mailcrm.web.typed import amount, day, moment
+from mailcrm.wishes import ALLOWED
 from tests.website import MAIL, NOW, PASSWORD, Website, mail, running_website
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -790,6 +791,25 @@ def test_my_settings_are_kept_and_speak_my_language(site: Website) -> None:
     answer = alice.post("/settings", **{**good, "time_zone": "Moon/Base"}, working_days=["1"])
     assert answer.status_code == 422
     assert "Moon/Base ei ole aikavyöhyke" in answer.text
+
+
+def test_which_notices_come_how_is_chosen_on_the_page(site: Website) -> None:
+    alice = site.client()
+    page = alice.get("/settings")
+    options = {topic: re.findall(r'value="(\w+)"', one)
+               for topic, one in re.findall(r'<select id="notices_(\w+)".*?>(.*?)</select>', page, re.DOTALL)}  # fmt: skip
+    assert {topic: tuple(found) for topic, found in options.items()} == {
+        topic.value: tuple(level.value for level in levels) for topic, levels in ALLOWED.items()
+    }
+    assert alice.post("/settings/notices", notices_note="off", notices_reply="digest").status_code == 303
+    page = alice.get("/settings")
+    assert re.search(r'value="off"\s+selected', page)
+    assert re.search(r'value="digest"\s+selected', page)
+    answer = alice.post("/settings/notices", notices_note="now", notices_reply="off")
+    assert answer.status_code == 422
+    assert "Asiakkaan viestejä ei voi ottaa pois" in answer.text or "cannot be switched off" in answer.text
+    assert alice.post("/settings/notices", notices_note="loud").status_code == 422
+    assert re.search(r'value="off"\s+selected', alice.get("/settings"))
 
 
 def test_a_new_password_signs_out_every_other_browser(site: Website) -> None:

@@ -13,7 +13,7 @@ from mailcrm.address import address_key
 from mailcrm.app import foundation
 from mailcrm.cli.control import writes, writing_desk
 from mailcrm.cli.main import Context
-from mailcrm.crm import people, teams
+from mailcrm.crm import notices, people, teams
 from mailcrm.crm.absence import come_back, go_away
 from mailcrm.crm.api_keys import add_api_key, key_hash, new_key, revoke_api_key
 from mailcrm.crm.call import Call
@@ -27,6 +27,7 @@ from mailcrm.store.tables import alias as alias_table
 from mailcrm.store.tables import api_key, team_member, user_address
 from mailcrm.store.tables import team as team_table
 from mailcrm.store.tables import user as user_table
+from mailcrm.wishes import Level, Topic
 
 # --- users --------------------------------------------------------------------------------------------------------------
 
@@ -129,6 +130,20 @@ def user_receipts(ctx: click.Context, address: str, which: str) -> None:
     """Whether a user gets a receipt of every command by mail, or only of what could not be done."""
     _on_user(ctx, address, people.set_user_fields, {"receipts": which})
     click.echo(f"{address} gets receipts: {which}.")
+
+
+@user.command("notices")
+@click.argument("address")
+@click.argument("topic", type=click.Choice([*(topic.value for topic in Topic), "all"]))
+@click.argument("level", type=click.Choice([level.value for level in Level]))
+@click.pass_context
+@writes
+def user_notices(ctx: click.Context, address: str, topic: str, level: str) -> None:
+    """How notices of a topic reach a user: now, batched (one mail some minutes after the first), digest or off."""
+    levels = notices.as_far_as_possible(Level(level)) if topic == "all" else {Topic(topic): Level(level)}
+    _on_user(ctx, address, notices.set_notices, levels)
+    for one, chosen in levels.items():
+        click.echo(f"{address} gets notices of {one.value}: {chosen.value}.")
 
 
 @user.command("digest")

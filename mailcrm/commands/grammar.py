@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailcrm.commands.amounts import read_amount
+from mailcrm.commands.notice_words import LEVELS, TOPICS, level_words, topic_words
 from mailcrm.commands.when import NoWhen, When, read_when
 from mailcrm.commands.words import VERBS, alike, usage
 from mailcrm.mail import Command, Fault, FaultWhy, Verb
@@ -125,6 +126,18 @@ def _away(command: Command, rest: str, place: Place) -> Command | Fault:
     return replace(found, text=name) if isinstance(found, Command) else found
 
 
+def _notices(command: Command, rest: str, place: Place) -> Command | Fault:
+    """A topic and a level, in either order."""
+    said = rest.casefold().replace(":", " ").split()
+    if len(said) < 2:
+        return _fault(command, FaultWhy.MISSING, f"{topic_words(place.locale)}; {level_words(place.locale)}")
+    topics, levels = [TOPICS[w] for w in said if w in TOPICS], [LEVELS[w] for w in said if w in LEVELS]
+    unknown = next((word for word in said if word not in TOPICS and word not in LEVELS), "")
+    if unknown or len(topics) != 1 or len(levels) != 1:
+        return _fault(command, FaultWhy.SUPERFLUOUS, unknown or rest)
+    return replace(command, names=(topics[0], levels[0].value))
+
+
 def _when(command: Command, rest: str, place: Place) -> When | Fault:
     if not rest:
         return _missing(command, place)
@@ -170,6 +183,7 @@ _ARGUMENTS: dict[Verb, _Arguments] = {
     Verb.AWAY: _away,
     Verb.HISTORY: _nothing,
     Verb.NEW: _any_text,
+    Verb.NOTIFY: _notices,
     Verb.UNDO: _nothing,
     Verb.HELP: _nothing,
 }

@@ -21,7 +21,7 @@ from mailcrm.commands.words import DECISION_WORDS, VERBS, alike
 from mailcrm.mail import Command, Decision, DigestAnswer, Fault, FaultWhy, Numbered, Verb
 
 MOST_ENTRIES = 100
-_WITHOUT_NUMBER = frozenset({Verb.AWAY, Verb.HELP, Verb.UNDO})
+_WITHOUT_NUMBER = frozenset({Verb.AWAY, Verb.NOTIFY, Verb.HELP, Verb.UNDO})
 _NEVER_NUMBERED = _WITHOUT_NUMBER | {Verb.NEW}
 _TEXT_VERBS = frozenset(
     {Verb.LOST, Verb.CANCEL, Verb.CALL, Verb.MEETING, Verb.MAIL, Verb.QUOTE, Verb.TODO, Verb.DONE, Verb.NOTE}

@@ -53,6 +53,7 @@ _ENGLISH: Mapping[Verb, tuple[str, str]] = {
     Verb.AWAY: ("away ooo", "until DATE [deputy NAME]"),
     Verb.HISTORY: ("history", ""),
     Verb.NEW: ("new", "[title] carol@acme.example"),
+    Verb.NOTIFY: ("notify notices", "EVENT now|batched|digest|off"),
     Verb.UNDO: ("undo", ""),
     Verb.HELP: ("help commands ?", ""),
 }
@@ -85,6 +86,7 @@ _FINNISH: Mapping[Verb, tuple[str, str]] = {
     Verb.AWAY: ("poissa lomalla", "PÄIVÄ asti [sijainen NIMI]"),
     Verb.HISTORY: ("historia", ""),
     Verb.NEW: ("uusi", "[otsikko] carol@acme.example"),
+    Verb.NOTIFY: ("ilmoitukset ilmoitus", "TAPAHTUMA heti|koottuna|koosteessa|pois"),
     Verb.UNDO: ("kumoa", ""),
     Verb.HELP: ("ohje apua komennot", ""),
 }

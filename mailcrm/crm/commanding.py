@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from mailcrm.commands.notice_words import ALL
 from mailcrm.crm import activities, leads
 from mailcrm.crm.absence import go_away
 from mailcrm.crm.by_hand import Customer, add_lead
@@ -19,6 +20,7 @@ from mailcrm.crm.done import Refused
 from mailcrm.crm.leads import NewLead
 from mailcrm.crm.merging import merge
 from mailcrm.crm.named import stage_named, user_named
+from mailcrm.crm.notices import as_far_as_possible, set_notices
 from mailcrm.crm.picture import Picture, Step, picture, plain, steps
 from mailcrm.crm.rights import Actor, Right, actor, require, require_lead
 from mailcrm.crm.splitting import split_off
@@ -29,6 +31,7 @@ from mailcrm.crm.writing import write_note
 from mailcrm.mail import Address, Change, Command, Event, Fault, FaultWhy, Verb, Writer
 from mailcrm.store.engine import Session, savepoint
 from mailcrm.store.tables import activity, lead, lead_tag, outbox, partner, tag, user
+from mailcrm.wishes import Level, Topic
 
 _FOR_EVERYBODY = frozenset(
     {
@@ -37,6 +40,7 @@ _FOR_EVERYBODY = frozenset(
         Verb.FOLLOW,
         Verb.MUTE,
         Verb.AWAY,
+        Verb.NOTIFY,
         Verb.HISTORY,
         Verb.HELP,
         Verb.UNDO,
@@ -439,6 +443,23 @@ def _away(run: Run, command: Command) -> None:
     run.changed("away", day=command.day, deputy=deputy.name if deputy else "")
 
 
+def _notify(run: Run, command: Command) -> None:
+    """How notices of a topic reach the writer from now on; of all topics, as far as it is possible for each."""
+    named, level = command.names[0], Level(command.names[1])
+    asked = select(user.c.notices).where(user.c.id == run.by)
+    before = run.session.execute(asked).scalar_one()
+    levels = as_far_as_possible(level) if named == ALL else {Topic(named): level}
+    set_notices(run.session, run.by, levels, run.by, run.now)
+    after = run.session.execute(asked).scalar_one()
+    earlier = next((step for step in run.steps if step["do"] == "notices"), None)
+    if earlier is not None:  # of two lines the first knows how it was
+        run.steps.remove(earlier)
+        before = earlier["before"]
+    run.steps.append({"do": "notices", "user": run.by, "before": before, "after": after})
+    for topic, chosen in levels.items():
+        run.changed("notices", topic=topic.value, level=chosen.value)
+
+
 def _undo(run: Run, command: Command) -> None:
     """The run of the receipt that was answered (``number``), else what the writer last did here."""
     if command.number is not None:
@@ -483,6 +504,7 @@ _VERBS: dict[Verb, Callable[[Run, Command], None]] = {
     Verb.MERGE: _merge,
     Verb.SPLIT: _split,
     Verb.AWAY: _away,
+    Verb.NOTIFY: _notify,
     Verb.HISTORY: _history,
     Verb.NEW: _new,
     Verb.UNDO: _undo,

@@ -214,6 +214,14 @@ def _away(back: _Back, step: Step) -> bool:
     return back.done("away")
 
 
+def _notices(back: _Back, step: Step) -> bool:
+    kept = back.session.execute(select(user.c.notices).where(user.c.id == step["user"])).scalar_one()
+    if kept != step["after"]:
+        return False
+    back.session.execute(update(user).where(user.c.id == step["user"]).values(notices=step["before"]))
+    return back.done("notices")
+
+
 def _merge(back: _Back, step: Step) -> bool:
     return unmerge(back.session, step, back.by, back.now) and back.done("merge", id=step["lead"])
 
@@ -306,6 +314,7 @@ _TAKE: dict[str, Callable[[_Back, Step], bool]] = {
     "followers": _followers,
     "activity": _activity,
     "away": _away,
+    "notices": _notices,
     "merge": _merge,
     "split": _split,
     "new": _new,

@@ -12,6 +12,7 @@ from mailcrm.commands.words import usage
 from mailcrm.i18n import Translator, format_date, format_money
 from mailcrm.mail import FaultWhy, Verb
 from mailcrm.notify.cardtext import STARS, activity_name
+from mailcrm.wishes import Level, Topic
 
 Said = Mapping[str, Any]  # one change, as an outbox row keeps it
 
@@ -214,6 +215,35 @@ def _away(said: Said, hand: Hand) -> str:
     return f"{text}, {stands_in % {'name': said['deputy']}}" if said.get("deputy") else text
 
 
+def _notices(said: Said, hand: Hand) -> str:
+    return f"{topic_name(said['topic'], hand.words)}: {level_name(said['level'], hand.words)}"
+
+
+def topic_name(topic: str, words: Translator) -> str:
+    """What a topic of notices is called."""
+    _ = words.gettext
+    return {
+        Topic.NEW: _("new leads"),
+        Topic.REPLY: _("customers' mail"),
+        Topic.MENTION: _("mentions"),
+        Topic.NOTE: _("notes"),
+        Topic.SENT: _("colleagues' answers"),
+        Topic.REMINDER: _("reminders"),
+        Topic.FAILURE: _("mail that did not arrive"),
+        Topic.ABSENCE: _("absences"),
+    }[Topic(topic)]
+
+
+def level_name(level: str, words: Translator) -> str:
+    _ = words.gettext
+    return {
+        Level.NOW: _("at once"),
+        Level.BATCHED: _("gathered"),
+        Level.DIGEST: _("in the digest"),
+        Level.OFF: _("not at all"),
+    }[Level(level)]
+
+
 def _field_back(said: Said, hand: Hand) -> str:
     _ = hand.words.gettext
     name, value = _kept_name(said["name"], hand), said["value"]
@@ -239,6 +269,7 @@ def _kept_name(name: str, hand: Hand) -> str:
         "followers": _("who follows"),
         "activity": _("an activity"),
         "away": _("your absence"),
+        "notices": _("your notices"),
         "merge": _("the merging"),
         "split": _("the splitting"),
         "new": _("the new lead"),
@@ -299,6 +330,7 @@ _CHANGES: Mapping[str, _Worded] = {
     "new": _plain(_("lead %(id)s for %(name)s: %(title)s")),
     "history": _plain(_("the history comes in a mail of its own")),
     "away": _away,
+    "notices": _notices,
     "help": _plain(_("here is what can be written")),
     "note": _plain(_("the note is written")),
     "given": _planned(_("%(what)s is %(name)s’s now")),
@@ -315,6 +347,7 @@ _CHANGES: Mapping[str, _Worded] = {
     "back_followers": _plain(_("who follows is as it was")),
     "back_activity_gone": _planned(_("%(what)s is no longer planned")),
     "back_activity": _planned(_("%(what)s, %(when)s again")),
+    "back_notices": _plain(_("your notices are as they were")),
     "back_away": _plain(_("your absence is as it was")),
     "back_merge": _plain(_("lead %(id)s is a lead of its own again")),
     "back_split": _plain(_("the mail is on lead %(id)s again")),
@@ -356,6 +389,7 @@ def help_lines(words: Translator) -> tuple[HelpLine, ...]:
         Verb.AWAY: _("you are away, and who stands in"),
         Verb.HISTORY: _("get the whole lead by mail"),
         Verb.NEW: _("open a lead for a customer"),
+        Verb.NOTIFY: _("which notices come at once, gathered, in the digest or not"),
         Verb.UNDO: _("take back what you last did"),
         Verb.HELP: _("this list"),
     }

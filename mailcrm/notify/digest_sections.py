@@ -18,6 +18,7 @@ from mailcrm.notify.digest_activities import read_activities
 from mailcrm.notify.digest_content import Asking, Content, ReaderOf, Rules, Section, TeamLine
 from mailcrm.notify.digest_context import with_context
 from mailcrm.notify.digest_mail import quiet_line, read_bounced, read_held, read_kept, read_put_aside, read_triage
+from mailcrm.notify.digest_notices import read_notices
 from mailcrm.notify.digest_people import read_idle, read_mentions, read_unowned, read_waiting
 from mailcrm.notify.digest_team import read_team
 from mailcrm.store.engine import Session, has_ended, recoverable
@@ -88,6 +89,7 @@ def _section_name(name: str, asking: Asking) -> str:
     return {
         "activities": _("your activities"),
         "mentions": _("mentions of you"),
+        "notices": _("what you want in the digest"),
         "waiting": _("customers who wait"),
         "idle": _("leads with nothing planned"),
         "unowned": _("leads nobody owns"),
@@ -148,6 +150,7 @@ def _numbered(asking: Asking, sections: Sequence[Section]) -> tuple[Section, ...
 _SECTIONS: tuple[tuple[str, Callable[[Asking], list[Section]]], ...] = (
     ("activities", read_activities),
     ("mentions", read_mentions),
+    ("notices", read_notices),
     ("waiting", read_waiting),
     ("idle", read_idle),
     ("held", read_held),

@@ -133,6 +133,7 @@ def _routes(site: Site) -> list[BaseRoute]:
         post("/settings/suggestions/{id:int}/removed", suggestions.remove),
         post("/settings/calendar", settings.set_calendar),
         get("/calendar/{key:str}", calendar.feed, is_public=True),
+        post("/settings/notices", settings.set_notices),
         post("/settings/absence", settings.set_away),
         post("/settings/password", settings.set_password),
         post("/settings/addresses", settings.add_address),

@@ -1,4 +1,4 @@
-"""My settings: language, time zone, digest, working days, absence, addresses, password."""
+"""My settings: language, time zone, digest, working days, notices, absence, addresses, password."""
 
 import secrets
 from datetime import date, datetime
@@ -7,7 +7,7 @@ from functools import partial
 from starlette.responses import Response
 
 from mailcrm.address import address_key
-from mailcrm.crm import people
+from mailcrm.crm import notices, people
 from mailcrm.crm.absence import come_back, go_away, last_day
 from mailcrm.crm.api_keys import key_hash
 from mailcrm.crm.claims import claim_address, claimed_by_token, confirm_address, open_claims, withdraw_claim
@@ -20,6 +20,7 @@ from mailcrm.web.pages.signing import set_cookie
 from mailcrm.web.sign_in import open_session
 from mailcrm.web.typed import day, whole_number
 from mailcrm.web.visit import Visit
+from mailcrm.wishes import ALLOWED, Level, Topic, level_of
 
 DAYS = "1234567"
 _AS_THE_HOUSE = "house"
@@ -60,7 +61,33 @@ def _page(visit: Visit, form: str = "", refused: Refused | None = None, calendar
         addresses=addresses,
         claims=claims,
         calendar_url=calendar_url,
+        allowed={topic.value: tuple(map(str, levels)) for topic, levels in ALLOWED.items()},
+        levels={topic.value: str(_chosen(visit, topic) or level_of(mine["notices"], topic)) for topic in Topic},
+        notify=visit.desk.config.notify,
     )
+
+
+def _chosen(visit: Visit, topic: Topic) -> str:
+    """What was typed just now, so that a refused form keeps it."""
+    return visit.text(f"notices_{topic.value}") if f"notices_{topic.value}" in visit.form else ""
+
+
+def set_notices(visit: Visit) -> Response:
+    """Which notices come at once, gathered, in the digest or not at all."""
+    me = visit.me.id
+    try:
+        wanted = {topic: _level(chosen) for topic in Topic if (chosen := _chosen(visit, topic))}
+        visit.perform(lambda session, now: notices.set_notices(session, me, wanted, me, now))
+    except Refused as e:
+        return _page(visit, "notices", e)
+    return visit.to("/settings", "saved")
+
+
+def _level(chosen: str) -> Level:
+    try:
+        return Level(chosen)
+    except ValueError as e:
+        raise Refused("This cannot be chosen.") from e
 
 
 def save(visit: Visit) -> Response:
