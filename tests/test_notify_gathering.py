@@ -233,6 +233,24 @@ def test_gathering_costs_no_statement_where_nothing_is_gathered(house: House) ->
     assert not [statement for statement in said if statement.startswith("SELECT") and "carried_by IN" in statement]
 
 
+def test_a_note_after_a_customers_mail_leaves_the_customers_answer_in_the_list(
+    house: House, smtp_sink: SmtpSink
+) -> None:
+    wishes(house, house.alice, reply="batched", note="batched")
+    customer_writes(house, "one")
+    note(house, "a note")
+    customer_writes(house, "two", house.add_lead(title="Tables", base_subject="Tables"))
+    house.wait(minutes=31)
+    house.deliver()
+    (mail,) = told(smtp_sink)
+    words = text_of(mail).replace("<", " ").replace(">", " ").split()
+    rows = {row.id: row.kind for row in house.rows(tables.outbox)}
+    claims = [claim for word in words if (claim := read_token(word)) is not None]
+    assert [(rows[claim.outbox_id], claim.intent.value) for claim in claims] == [
+        ("message", "reply"), ("note", "note"), ("message", "reply"), ("message", "note")
+    ]  # fmt: skip
+
+
 # --- what people wish
 
 

@@ -50,23 +50,25 @@ def _by_lead(
         newest, first = group[-1][0], group[0][1]
         title = card_title(newest.card, words) if newest.card else ""
         of_lead = [replace(first, title=title), *(entry for _, entry in group[1:])]
-        of_lead[-1] = replace(of_lead[-1], steps=_answers(newest, head, words))
+        of_lead[-1] = replace(of_lead[-1], steps=_answers([one for one, _ in group], head, words))
         shown += of_lead
     return tuple(shown)
 
 
-def _answers(newest: Material, head: Letterhead, words: Translator) -> tuple[Choice, ...]:
-    """A mail to the customer, and a note: by the addresses of the newest notice of that lead, so that neither is a guess."""
+def _answers(told: Sequence[Material], head: Letterhead, words: Translator) -> tuple[Choice, ...]:
+    """A mail to the customer, and a note: by the addresses of the newest notices of that lead, so that neither is a guess."""
     _ = words.gettext
-    card, answer = newest.card, answer_of(newest)
+    newest = told[-1]
+    card = newest.card
     if card is None:
         return ()
     subject = about_lead(card.partner_name, card.base_subject or card.title)
     note = token_address(head, newest.row, Intent.NOTE, card.sales_address)
     steps = [Choice(_("Write an internal note"), mailto(note, subject, ""), "", note)]
-    if answer.intent == Intent.REPLY:
-        reply = token_address(head, newest.row, Intent.REPLY, card.sales_address)
-        label = _("Reply to %(name)s (customer)") % {"name": called(answer.to[0])}
+    theirs = next((one for one in reversed(told) if answer_of(one).intent == Intent.REPLY), None)
+    if theirs is not None:
+        reply = token_address(head, theirs.row, Intent.REPLY, card.sales_address)
+        label = _("Reply to %(name)s (customer)") % {"name": called(answer_of(theirs).to[0])}
         steps.insert(0, Choice(label, mailto(reply, subject, ""), "", reply))
     return tuple(steps)
 
