@@ -115,7 +115,8 @@ ABSENT_PHRASES = (
     "na zwolnieniu", "na szkoleniu", "na konferenci", "na nemocenské", "szabadságom", "betegszabadság", "haiguslehel",
     "lähetuses", "в отпуск", "на больничном", "в декрете", "на лікарняному", "у відрядженні", "bolovanju",
     "ofiste olmayacağım", "izne ayrıl", "休みを", "休假中", "휴직", "출산휴가",
-    "en ole tänään", "out of the country", "in meetings", "all day", "ute och reser", "auf terminen", "im außendienst",
+    "en ole tänään", "ute av kontoret", "ute af kontoret", "out of the country", "in meetings", "all day",
+    "ute och reser", "auf terminen", "im außendienst",
     "nicht am platz", "nicht an meinem", "werk ik niet", "arrêt de travail", "en réunion", "viibin", "przebywam",
     "äitiyslomalla", "i am gone",
 )  # fmt: skip

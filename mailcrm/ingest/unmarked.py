@@ -47,6 +47,7 @@ class _Said:
     kinds: frozenset[str]
     others: int
     is_short_remark: bool
+    promises: int  # sentences that only an acknowledgement has
 
 
 def is_unmarked_answer(
@@ -97,8 +98,9 @@ def _is_absence(said: _Said, text: str, *, is_until_told: bool) -> bool:
         beside = frozenset()  # "Call me if it is urgent" says everybody
     if not beside and states & {"left", "moved"} and ADDRESS.search(text):
         beside = frozenset({"stand_in"})
-    if said.others:
-        return said.others == 1 and said.is_short_remark and len(beside) > 1 and is_told_whom
+    others = said.others + said.promises
+    if others:
+        return others == 1 and said.is_short_remark and len(beside) > 1 and is_told_whom
     return bool(beside - {"thanks"}) or (
         bool(beside) and "closed" not in states and (is_until_told or "left" in states)
     )
@@ -117,6 +119,7 @@ def _said(sentences: list[str], heard: Mapping[str, list[str]], writer: str) -> 
     """Programs say first what is the matter and then whom to turn to; a person may begin with the latter."""
     kinds: set[str] = set()
     others: list[int] = []
+    promises = 0
     for sentence in sentences:
         found = {kind for kind, phrases in heard.items() if any(_is_in(phrase, sentence) for phrase in phrases)}
         if _says_where(sentence, has_gone=not kinds.isdisjoint(("left", "moved"))):
@@ -134,8 +137,9 @@ def _said(sentences: list[str], heard: Mapping[str, list[str]], writer: str) -> 
         )
         if is_early or (not found and not _is_little(sentence)):
             others.append(len(sentence.split()))
+        promises += bool(found) and found <= {"promise", "taken_down"}
         kinds |= found
-    return _Said(frozenset(kinds), len(others), max(others, default=0) <= _SHORT_REMARK)
+    return _Said(frozenset(kinds), len(others), max(others, default=0) <= _SHORT_REMARK, promises)
 
 
 _KINDS = {
@@ -200,6 +204,8 @@ def _is_in(phrase: str, text: str) -> bool:
 def _says_where(sentence: str, *, has_gone: bool) -> bool:
     """Names an address or a number to turn to; of somebody or an address that is gone, the new one."""
     has_address = "@" in sentence
+    if words.ON_ME.search(sentence):
+        return False
     is_reachable = has_address or _TELEPHONE.search(sentence) is not None
     rest = ADDRESS.sub("", sentence)
     is_offered = (has_gone or _IN_CASE.match(rest) is not None) and words.SENDS.search(rest) is None
@@ -215,6 +221,8 @@ _THIRD_PERSON = re.compile(
 
 def _speaks_of_writer(sentence: str, writer: str) -> bool:
     """Who left is the one in From; a colleague who says it of somebody else goes on working there."""
+    if "no longer work with " in sentence:
+        return False  # a matter, or another firm
     if not _THIRD_PERSON.search(sentence):
         return True
     return any(name in sentence for name in writer.casefold().split() if len(name) > 2)

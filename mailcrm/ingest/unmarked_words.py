@@ -64,6 +64,7 @@ STAND_IN = (
     "viestit osoitteeseen",
     "viestisi osoitteeseen", "lähetä viesti", "jos asiasi", "mikäli asiasi", "mikäli asia", "om det är viktigt",
     "om ditt ärende", "wenn es dringend", "sollte es dringend",
+    "send all", "all enquiries", "all inquiries", "all correspondence",
 )  # fmt: skip
 
 # Thanks for having written; of an offer or an order a person thanks for it by name.
@@ -195,6 +196,7 @@ LATER = (
     "not being read", "only check", "check this account", "melde mich", "eingeschränkt beantworten", "viimeistään",
     "respond to emails", "will respond to", "riapertura", "wordt beantwoord", "ikke kan vente",
     "shall resume", "sporadisk", "gelegentlich", "nur begrenzt",
+    "palvelemme jälleen", "avoinna jälleen",
 )  # fmt: skip
 
 # A mailbox that nobody reads any more, an address that has changed, a house that is closed.
@@ -237,7 +239,7 @@ CLOSED = (
     "outside our business hours", "outside of our office hours", "outside our office hours", "outside of business hours",
     "outside business hours", "outside of our opening hours",
     "toimistomme on suljettu", "toimisto on suljettu", "olemme lomalla", "olemme kiinni", "liikkeemme on suljettu",
-    "yrityksemme on lomalla", "asiakaspalvelumme on suljettu", "palvelemme jälleen", "avoinna jälleen",
+    "yrityksemme on lomalla", "asiakaspalvelumme on suljettu", "avoinna jälleen",
     "toimistoaikojen ulkopuolella", "kontoret är stängt", "vi har stängt", "vårt kontor är stängt",
     "vi har semesterstängt", "semesterstängt", "utanför våra öppettider", "kontoret er stengt", "kontoret er lukket",
     "vi holder lukket", "vi har lukket", "ferielukket", "sommerlukket", "feriestengt",
@@ -347,6 +349,12 @@ PROMISE = (
     "in anspruch", "nopeasti",
 )  # fmt: skip
 
+# The writer's own number is no stand-in's.
+ON_ME = re.compile(
+    r"\b(?:call|text|ring|sms:?a|ringa|reach|phone|soita|soitelkaa|tavoitat|tavoittaa|ruf\w*|anrufen|erreich\w*|"
+    r"appel\w*|llám\w*) "
+    r"(?:me|mig|mej|minulle|minut|mich|moi|meg)\b|\b(?:llámeme|llámame|appelez-moi)\b"
+)
 # Of absence only beside a stronger word: people come back to a matter, too.
 WEAK = frozenset(
     (
@@ -366,7 +374,7 @@ SENDS = re.compile(
 # What such sentences hold where they are a person's: somebody goes on to speak of the matter, or to the reader.
 BUT = re.compile(
     r",?\s(?:so|but|however|mutta|joten|men|så(?! (?:snart|fort|raskt|hurtigt))|aber|also|deshalb|"
-    r"daher|danach|mais|donc|pero|así que|però|quindi|mas|então|maar|"
+    r"daher|mais|donc|pero|así que|però|quindi|mas|então|maar|"
     r"dus|ale|więc|takže|dar|deci|aga|nii et|но|поэтому|але|тому|fakat|ama)\s",
     re.IGNORECASE,
 )
