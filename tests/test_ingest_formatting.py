@@ -151,6 +151,28 @@ def test_where_text_and_html_differ_only_the_text_leaves(html: str, text: str) -
     assert formatted(html, text, {}) is None
 
 
+def test_below_the_marker_of_a_notice_nothing_is_read() -> None:
+    """However long the thread is that a mail program quotes; and what stands in it again is no second place."""
+    html = f"<p>Thank <b>you</b></p><div>{NOTICE}{'<p>Thank you</p>' * 8_000}</div>"
+
+    assert shown(html, "Thank you") == "<p>Thank <b>you</b></p>"
+    assert shown(html.replace("<p>Thank <b>you</b></p>", ""), "Thank you") == ""
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<ol><li>10 pumps</li></ol>", "1. 10 pumps"),
+        ("<p>1. 10 pumps</p>", "1. 10 pumps"),
+        ("<ol><li>a pump</li></ol>", "a. a pump"),
+        ("<p><i>one</i> and/or <i>two</i></p>", "/one/ and/or /two/"),
+        ("<p>iv. <b>x</b></p>", "iv. *x*"),
+    ],
+)
+def test_numbers_of_lists_and_slashes_that_clients_draw_count_where_the_html_has_them(html: str, text: str) -> None:
+    assert formatted(html, text, {}) is not None
+
+
 def test_a_text_that_stands_there_many_times_over_takes_no_time() -> None:
     assert formatted("<p>aaaaaaaaa</p>" * 9_000, "a" * 30_000 + "b", {}) is None
 

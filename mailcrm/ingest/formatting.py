@@ -23,6 +23,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from mailcrm.ingest.html import is_within_limits
 from mailcrm.ingest.styles import Look, look_of
 from mailcrm.ingest.unseen import seen
+from mailcrm.marker import has_marker
 
 LARGEST = 200_000  # characters; of longer HTML only the text leaves
 _DEEPEST = 150
@@ -127,7 +128,7 @@ class _Place:
 
 
 class _Walk:
-    """Depth first; ``pieces`` in the order in which a reader sees them."""
+    """Depth first, as far as the marker of a notice; ``pieces`` in the order in which a reader sees them."""
 
     def __init__(self, pictures: Mapping[str, str]) -> None:
         self.pieces: list[_Piece] = []
@@ -142,6 +143,8 @@ class _Walk:
             self._children(root, _Place())
         except _TooMuchError:
             return False
+        except _OursBeginsError:
+            return True
         return True
 
     def _children(self, node: LexborNode, place: _Place) -> None:
@@ -194,6 +197,8 @@ class _Walk:
         return _Place((*place.around, *opens), place.depth + 1, is_aside, place.is_pre or tag == "pre", has_border)
 
     def _text(self, text: str, place: _Place) -> None:
+        if has_marker(text):
+            raise _OursBeginsError
         parts = text.split("\n") if place.is_pre else (text,)
         for number, part in enumerate(parts):
             if number:
@@ -221,6 +226,10 @@ class _Walk:
 
 class _TooMuchError(Exception):
     """More elements, or deeper ones, than a person writes."""
+
+
+class _OursBeginsError(Exception):
+    """From here on it is our own notice, quoted."""
 
 
 def _opens(tag: str, attributes: Mapping[str, str | None], look: Look, *, has_border: bool) -> Iterator[_Open]:

@@ -7,6 +7,7 @@ are made as light as can be read on a light and on a dark screen. Sizes and font
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 Colour = tuple[int, int, int]
 
@@ -60,8 +61,12 @@ class Look:
 
 def look_of(tag: str, attributes: Mapping[str, str | None]) -> Look:
     """The looks of an element by its own attributes."""
-    if not attributes:
-        return _PLAIN
+    return _look(tag, tuple(attributes.items())) if attributes else _PLAIN
+
+
+@lru_cache(1_000)  # programs give every paragraph the same ones
+def _look(tag: str, given: tuple[tuple[str, str | None], ...]) -> Look:
+    attributes = dict(given)
     style = dict(_DECLARATION.findall(_without_comments(attributes.get("style") or "").lower()))
     weight = style.get("font-weight", "")
     return Look(
