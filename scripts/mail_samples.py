@@ -326,25 +326,98 @@ def _of_the_house(locale: str) -> Iterator[tuple[str, Material]]:
     yield "address", Material(claimed, reader=reader)
     row = _row(NoticeKind.DIGEST, locale, lead=False, digest=_digest(locale).as_json(), why="digest")
     yield "digest", Material(row, reader=reader)
+    answered = _row(NoticeKind.RECEIPT, locale, lead=False, outbox_id=41, run_id=3, changes=_answered(locale))
+    arrived = Arrived(9, Address(reader.name, reader.address), f"Re: {_DIGESTS[locale][0]}", NOW, "1 done")
+    yield "digest_receipt", Material(answered, reader=reader, arrived=arrived)
+
+
+def _answered(locale: str) -> list[dict[str, str]]:
+    done, doen = {"en": ("done", "doen"), "fi": ("tehty", "tehyt")}[locale]
+    return [
+        {"what": "done", "type": "call", "summary": "", "item": "1", "about": "Carol Customer"},
+        {
+            "what": "snoozed",
+            "type": "todo",
+            "summary": "",
+            "day": "2026-11-26",
+            "at": "",
+            "item": "2",
+            "about": "Acme Oy",
+        },
+        {"what": "stage", "en": "Won", "fi": "Voitettu", "item": "6", "about": "Greta Grahn"},
+        {"what": "fault", "line": f"3 {doen} (Dave Dreyer)", "why": "unknown", "detail": done},
+    ]
+
+
+_DIGESTS = {
+    "en": (
+        "Your day 24 Nov 2026 · 2 overdue · 1 customer waits",
+        (
+            ("overdue", "Overdue", (
+                ("activity", "Call: ask after the quote – Carol Customer",
+                 "3 days late · 21 Nov 2026 · Quote for 40 chairs · €12,000",
+                 "“Could you deliver before Christmas, and what would that cost with assembly?”"),
+                ("activity", "To do: send fabric samples – Acme Oy", "1 day late · 23 Nov 2026 · Meeting room tables", ""))),
+            ("today", "Today", (("activity", "Meeting – Dave Dreyer", "14:30 · New lobby · €48,000", "“See you on Tuesday.”"),)),
+            ("mentions", "You were mentioned", (
+                ("mention", "Bob Berg: @Alice do we have these in stock?", "Erin Ek: Spare parts", "“We need ten of them.”"),)),
+            ("waiting", "Customers waiting for your answer", (
+                ("waiting", "Frank Fischer", "waiting for 14 working hours · Chairs for a school", "Next: Call, 25 Nov 2026"),)),
+            ("idle", "Leads with nothing planned", (("idle", "Greta Grahn", "Canteen · Quote sent · €7,500", ""),)),
+            ("held", "Held mail: decide what becomes of it", (
+                ("inbound", "Re: Chairs for a school", "Alice Aalto · 23 Nov 2026, 16:02",
+                 "Nothing proves that a colleague wrote it"),)),
+            ("bounced", "Mails that did not arrive", (
+                ("bounce", "Henri Hall: Desks", "henri@hall.example: there is no such address", ""),)),
+        ),
+        "12 mails were put on the quiet list since yesterday",
+    ),
+    "fi": (
+        "Päiväsi 24.11.2026 · 2 myöhässä · 1 asiakas odottaa",
+        (
+            ("overdue", "Myöhässä", (
+                ("activity", "Puhelu: kysy tarjouksesta – Carol Customer",
+                 "3 päivää myöhässä · 21.11.2026 · Tarjous 40 tuolista · 12 000 €",
+                 "”Voisitteko toimittaa ennen joulua, ja mitä se maksaisi asennettuna?”"),
+                ("activity", "Tehtävä: lähetä kangasnäytteet – Acme Oy",
+                 "1 päivän myöhässä · 23.11.2026 · Neuvotteluhuoneen pöydät", ""))),
+            ("today", "Tänään", (("activity", "Tapaaminen – Dave Dreyer", "14.30 · Uusi aula · 48 000 €",
+                 "”Nähdään tiistaina.”"),)),
+            ("mentions", "Sinut mainittiin", (
+                ("mention", "Bob Berg: @Aino onko näitä varastossa?", "Erin Ek: Varaosat", "”Tarvitsemme kymmenen.”"),)),
+            ("waiting", "Asiakkaat odottavat vastaustasi", (
+                ("waiting", "Frank Fischer", "odottanut 14 työtuntia · Koulun tuolit", "Seuraavaksi: Puhelu, 25.11.2026"),)),
+            ("idle", "Liidit, joille ei ole suunniteltu mitään", (("idle", "Greta Grahn", "Ruokala · 7 500 €", ""),)),
+            ("held", "Pysäytetyt viestit: päätä, mitä niille tehdään", (
+                ("inbound", "Vs: Koulun tuolit", "Aino Aalto · 23.11.2026 klo 16.02",
+                 "Mikään ei todista, että työtoveri kirjoitti sen"),)),
+            ("bounced", "Viestit, jotka eivät menneet perille", (
+                ("bounce", "Henri Hall: Työpöydät", "henri@hall.example: osoitetta ei ole", ""),)),
+        ),
+        "12 viestiä on siirretty hiljaisten listalle eilisen jälkeen",
+    ),
+}  # fmt: skip
 
 
 def _digest(locale: str) -> Content:
-    titles = {"en": ("Overdue", "Customers wait"), "fi": ("Myöhässä", "Asiakas odottaa")}[locale]
+    subject, told, quiet = _DIGESTS[locale]
+    numbers = iter(range(1, 100))
     sections = tuple(
         Section(
-            key=title,
+            key=key,
             title=title,
-            items=(Item(_SUBJECTS[locale], "Carol Customer, Acme Oy", "/leads/12", "lead", 12, 2 * at + 1),
-                   Item("Meeting room tables", "Carol Customer", "/leads/8", "lead", 8, 2 * at + 2)),
-            total=2,
+            items=tuple(
+                Item(what, detail, "/leads/12", kind, 12, next(numbers), context=context)
+                for kind, what, detail, context in items
+            ),
+            total=len(items),
             path="/activities",
-            is_late=at == 0,
+            is_late=key in ("overdue", "waiting", "bounced"),
         )
-        for at, title in enumerate(titles)
-    )  # fmt: skip
+        for key, title, items in told
+    )
     team = (TeamLine("Bob Berg", "/?owner=2", 12, 3, 2, "48 000 €"), TeamLine("Erin Ek", "/?owner=3", 9, 0, 1, ""))
-    subject = {"en": "Your day 24 Nov 2026 · 2 overdue", "fi": "Päiväsi 24.11.2026 · 2 myöhässä"}[locale]
-    return Content(subject, sections, team)
+    return Content(subject, sections, team, quiet=quiet)
 
 
 # --- written and looked at ----------------------------------------------------------------------------------------------

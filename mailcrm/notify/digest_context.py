@@ -55,7 +55,8 @@ _NEXT_STEPS = Prepared(
 def _last_words(asking: Asking, lead_ids: Sequence[int]) -> dict[int, str]:
     """The beginning of each customer's newest mail, in quotation marks."""
     rows = _LAST_WORDS.all(asking.session, {"ids": lead_ids})
-    return {row.id: f"“{shortened(row.said, _LONGEST)}”" for row in rows if row.said.strip()}
+    quoted = asking.words.gettext("“%(text)s”")
+    return {row.id: quoted % {"text": shortened(row.said, _LONGEST)} for row in rows if row.said.strip()}
 
 
 def _next_steps(asking: Asking, lead_ids: Sequence[int]) -> dict[int, str]:

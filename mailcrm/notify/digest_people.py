@@ -118,7 +118,7 @@ def read_idle(asking: Asking) -> list[Section]:
         detail = joined(of, row.name_fi if locale == "fi" else row.name_en, worth)
         return Item(name, detail, f"/leads/{row.id}", "idle", row.id, lead_id=row.id)
 
-    title, path = asking.words.gettext("Leads with nothing planned"), f"/?owner={asking.reader.id}"
+    title, path = asking.words.gettext("Leads with nothing planned"), f"/?owner={asking.reader.id}&next=none"
     return [section("idle", title, rows, item, path, most=_MOST)]
 
 
