@@ -16,9 +16,14 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from mailcrm.store.tables import attachment
+from mailcrm.crm.activities import NewActivity, schedule
+from mailcrm.crm.by_hand import Customer, add_lead
+from mailcrm.crm.leads import NewLead
+from mailcrm.notify.digest import send_one
+from mailcrm.store.engine import Session
+from mailcrm.store.tables import activity, attachment, command_run, user_address
 from tests.daemon_child import DIED, POISON
-from tests.daemon_house import SALES, answer, mail
+from tests.daemon_house import SALES, House, answer, mail
 from tests.daemon_process import KILLED, Forge, MortalHouse, mortal_house
 from tests.servers import Dovecot, DovecotAccount, Postgres, wait_until
 from tests.smtp_peer import SmtpSink
@@ -117,6 +122,46 @@ def test_a_copy_that_comes_again_after_a_kill_is_not_counted_as_another(mortal: 
     mortal.settle(deaths=2)
     [row] = mortal.house.inbounds()
     assert row.copies == 1
+
+
+@pytest.mark.parametrize("point", [*PLACED, *DELIVERED])
+def test_the_answer_to_a_digest_is_done_once_wherever_the_daemon_is_killed(mortal: MortalHouse, point: str) -> None:
+    house = mortal.house
+    call = _overdue_call(house)
+    mortal.start()
+    mortal.settle()
+    mortal.daemons[-1].kill()
+    [told] = house.to(ALICE)
+    mortal.start(point)
+    mortal.hand_in(answer(told, ALICE, "1 done they like it\n1 note She wants two."), is_proven=True)
+    mortal.settle(deaths=2)
+    assert [daemon.exit_status for daemon in mortal.daemons[1:]] == [KILLED, None]
+    [row] = house.read(select(activity))
+    assert (row.id, row.done_at is not None, row.feedback) == (call, True, "they like it")
+    assert [entry.new_text for entry in house.chatter(row.lead_id, "note")] == ["She wants two."]
+    assert house.one(select(func.count()).select_from(command_run)) == 1
+    receipts = house.to(ALICE)[1:]
+    assert len(receipts) == (2 if point == "deliver.sent" else 1)
+    assert len({caught.raw for caught in receipts}) == 1
+    assert house.to(CAROL) == ()
+
+
+def _overdue_call(house: House) -> int:
+    """Alice was to call Carol yesterday, and her digest says so; the id of the call."""
+    now = house.clock()
+    alice = house.one(select(user_address.c.user_id).where(user_address.c.key == ALICE))
+
+    def planned(session: Session) -> int:
+        new = NewLead("Sails", None, owner_id=alice)
+        lead_id = add_lead(
+            session, new, Customer(address=CAROL, name="Carol"), house.config.mail.domains, alice, now
+        ).id
+        due_on = now.date() - timedelta(days=2)
+        return schedule(session, lead_id, NewActivity("call", due_on, user_id=alice), alice, now).id
+
+    call = house.base.store.write(planned)
+    assert send_one(house.base.store, alice, now.date(), now, house.config) == "sent"
+    return call
 
 
 def test_a_kill_while_claims_of_the_dead_are_given_back_loses_nothing(mortal: MortalHouse) -> None:
