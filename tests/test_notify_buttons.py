@@ -11,6 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from mailcrm.address import read_token
 from mailcrm.commands.grammar import Place
+from mailcrm.commands.numbered import read_answer
 from mailcrm.commands.reading import read_orders
 from mailcrm.commands.words import DECISION_WORDS, UNDO_WORDS
 from mailcrm.mail import Intent, NoticeKind, Verb
@@ -68,6 +69,9 @@ def test_every_button_of_every_mail_is_understood_and_can_only_write_to_us(sampl
             assert any(written in words for words in DECISION_WORDS.values())
         elif claim.intent is Intent.UNDO:
             assert written in UNDO_WORDS
+        elif claim.intent is Intent.DIGEST:
+            answered = read_answer(body_of(href) + ("Bob" if label.endswith("…") else ""), claim.outbox_id, place)
+            assert (len(answered.entries), answered.faults) == (1, ()), written
         elif not written:
             assert claim.intent is (Intent.REPLY if label.startswith(("Reply", "Vastaa")) else Intent.NOTE)
         else:
