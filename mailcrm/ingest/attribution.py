@@ -86,6 +86,31 @@ def attribution_end(lines: list[str], start: int) -> int:
     return start
 
 
+_SHORTEST_SENTENCE = 10
+_SENTENCE_END = re.compile(r"[.!?)] ")
+
+
+def unglued(text: str) -> str:
+    """The text with the attribution of its first marked quote on a line of its own: some programs put it behind the last
+    sentence. Nothing but a space becomes a line end."""
+    mark = text.find("\n>")
+    above = text[:mark].rstrip() if mark > 0 else ""
+    if not above.endswith((":", "：")):
+        return text
+    start = above.rfind("\n") + 1
+    line = above[start:]
+    if len(line) > _LONGEST or line.startswith(">") or "@" not in line or _opens(bare(line)):
+        return text
+    for match in _SENTENCE_END.finditer(line):
+        if match.end() < _SHORTEST_SENTENCE or any(letter.isdigit() for letter in line[: match.end()]):
+            continue  # "Mon. 4 Mar. 2024" is all attribution
+        tail = bare(line[match.end() :])
+        if _opens(tail) and _TIME.search(tail) and _is_attribution(tail):
+            place = start + match.end()
+            return f"{text[: place - 1]}\n{text[place:]}"
+    return text
+
+
 def glued_attribution(line: str) -> bool:
     """Whether the quoted text begins on the same line: "On 4 March, Alice <alice@x.example> wrote: Hi Carol"."""
     if "---" in line[:120] and _NOTES.match(line):

@@ -17,6 +17,7 @@ from email.message import Message
 import mailparser
 
 from mailcrm.ingest import body, bounce
+from mailcrm.ingest.attribution import unglued
 from mailcrm.ingest.auth import auth_results
 from mailcrm.ingest.classify import Clues
 from mailcrm.ingest.dates import date_of
@@ -92,6 +93,7 @@ def _read(
 
     bodies = bodies_of(leaves, defects)
     text, html_raw = text_and_html(bodies)
+    text = unglued(text)
     is_forward = is_forward_subject(subject) or names_forward(subject, text)
     attached = with_inner(attached_mails(leaves))
     levels = forwarded(text, attached, is_forward=is_forward, subject=bare_subject)

@@ -217,7 +217,7 @@ DEVICES = (
     "t-mobile|aol|mac|"
     "móvil|celular|cellulare|telefon|telefoon|téléphone|mailbird|k-9|kaiten|airmail|matkapuhel|älypuhel|kännykä|"
     "applewatch|apple watch|windows|sähköpost|e-post|"
-    "xiaomi|redmi|honor|oppo|hcl verse|thunderbird|nine|newton|bluemail|em client|typeapp|superhuman|hey|fastmail|"
+    "tapatalk|xiaomi|redmi|honor|oppo|hcl verse|thunderbird|nine|newton|bluemail|em client|typeapp|superhuman|hey|fastmail|"
     "front|wireless|device"
 ).split("|")
 MOBILE = tuple(

@@ -130,8 +130,10 @@ class _Scan:
         return True not in self.ends[self.at : self.at + MOST_WRAPPED]
 
     def _written_by_nobody(self, line: str) -> bool:
-        is_above = self.may_say_reply_above and (self.at == 0 or not self.lines[self.at - 1].strip())
+        is_above = self.may_say_reply_above and (self.at == 0 or not self.lines[self.at - 1].strip(_RULES))
         if is_above and is_reply_above(line):
+            if self.at and self.lines[self.at - 1].strip():  # a rule above it belongs to it
+                self.result[self.at - 1] = QUOTE
             self._mark(len(self.lines) if self.has_new else self.at + 1, QUOTE if self.has_new else FOOTER)
         elif not self.has_new and (end := banner_end(self.lines, self.at)) > self.at:
             self._mark(end, FOOTER)
