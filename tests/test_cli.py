@@ -172,6 +172,14 @@ def test_check_warns_that_a_token_alone_is_unsafe(run: Run, migrated: Path) -> N
     assert b"warning: security.unproven_staff" in answered.stdout
 
 
+def test_check_warns_where_nobody_could_be_acknowledged(run: Run, migrated: Path) -> None:
+    with_it = migrated.read_text() + "[acknowledge]\nenabled = true\n"
+    migrated.write_text(with_it)
+    assert b"acknowledge.enabled" not in run("check", config=migrated).stdout
+    migrated.write_text("\n".join(line for line in with_it.splitlines() if not line.startswith("authserv_ids")))
+    assert b"warning: acknowledge.enabled" in run("check", config=migrated).stdout
+
+
 def test_serve_on_an_old_schema_names_the_command_that_mends_it(run: Run, config: Path) -> None:
     answered = run("serve", config=config)
     assert answered.returncode == 78

@@ -10,8 +10,10 @@ from sqlalchemy import func, select
 
 from mailcrm.address import read_token
 from mailcrm.crm.erase import erase
+from mailcrm.mail import Door, Envelope
 from mailcrm.store.tables import acknowledgement, outbox
 from tests.daemon_house import SALES, House, answer, mail, proven
+from tests.dns_server import running_dns
 from tests.journey_steps import ALICE, ALICE_AT, CAROL, CAROL_AT, everything, plain, reply_address
 from tests.smtp_peer import CaughtMail
 
@@ -204,6 +206,25 @@ def test_an_answering_machine_without_manners_is_met_once(house: House) -> None:
         )
 
     assert len(told(house)) == 1
+
+
+@pytest.mark.parametrize(("client", "count"), [("192.0.2.77", 1), ("192.0.2.78", 0)])
+def test_where_no_relay_looked_a_stranger_is_proven_here(
+    make_house: Callable[..., House], client: str, count: int
+) -> None:
+    """On port 25, with a real name server: SPF of a domain that nobody knew before."""
+    with running_dns() as (zone, server):
+        zone.txt("acme.example", "v=spf1 ip4:192.0.2.77 -all")
+        zone.txt("_dmarc.acme.example", "v=DMARC1; p=none")
+        security = {"verify": "all", "dns_servers": [server], "dns_seconds": 2}
+        house = make_house(security=security, smtp={"trusted_relays": []}, acknowledge={"enabled": True})
+        envelope = Envelope(CAROL_AT, (SALES,), house.clock(), Door.SMTP, client, helo="out.acme.example")
+
+        house.base.spool.put(envelope, first_mail().as_bytes())
+        house.settle()
+
+        assert len(house.leads()) == 1
+        assert len(told(house)) == count
 
 
 def test_who_is_erased_is_forgotten_here_too(house: House) -> None:

@@ -68,6 +68,8 @@ def warnings(config: Config) -> list[str]:
         said.append("security.dns_servers is empty and this machine names none: no mail can be checked here")
     if config.smtp.host not in ("127.0.0.1", "::1", "localhost") and not config.smtp.tls_certificate:
         said.append("smtp listens beyond this machine without a certificate: STARTTLS is not offered")
+    if config.acknowledge.enabled and not can_be_proven(config):
+        said.append("acknowledge.enabled: no customer's mail can be proven here, so that nobody's is acknowledged")
     if config.relay.password_file and config.relay.tls == "none":
         said.append("relay: the password travels in the clear; set relay.tls")
     said.extend(f"imap.{a.name}: the password travels in the clear; set tls" for a in config.imap if a.tls == "none")
