@@ -210,6 +210,7 @@ class Digest(_Section):
     latest: Annotated[str, AfterValidator(_clock)] = "12:00"
     holidays: Annotated[str, AfterValidator(_country)] = "FI"
     working_hours: Annotated[str, AfterValidator(_hours)] = OFFICE_HOURS
+    stalled_days: Days = 14
 
 
 _IN_BRACES = re.compile(r"\{[^{}]*\}")

@@ -20,11 +20,12 @@ class Rules:
     unanswered_hours: int = 8  # working hours
     holidays: str = "FI"
     working_hours: str = OFFICE_HOURS
+    stalled_days: int = 14
 
 
 def rules_of(config: Config) -> Rules:
     day = config.digest
-    return Rules(day.latest, config.routing.unanswered_hours, day.holidays, day.working_hours)
+    return Rules(day.latest, config.routing.unanswered_hours, day.holidays, day.working_hours, day.stalled_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,45 @@ class TeamLine:
     overdue: int
     waiting: int
     value: str
+    won: int = 0  # since the reader's last digest, like lost
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One lead that changed, and how."""
+
+    title: str
+    detail: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One kind of change: how many, and some of them."""
+
+    key: str
+    title: str
+    count: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A figure of a chart. ``amount`` is in the main currency, ``value`` says all of it in words."""
+
+    name: str
+    leads: int
+    amount: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Open leads by stage, and what they are likely to bring by month of closing."""
+
+    stages: tuple[Bar, ...]
+    forecast: tuple[Bar, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +134,14 @@ class Content:
     missed: str = ""
     quiet: str = ""  # how much was put on the quiet list, in words
     broken: tuple[str, ...] = ()  # a line for each section that could not be read
+    changes: tuple[ChangeLine, ...] = ()
+    pipeline: Pipeline | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody needs to be told: a number of newsletters is no reason for a mail."""
+        """Whether nobody needs to be told: a number of newsletters, or a pipeline as it was, is no reason for a mail."""
         has_team = any(line.open or line.overdue for line in self.team)
-        return not (self.sections or self.broken or has_team)
+        return not (self.sections or self.broken or has_team or self.changes)
 
     def with_missed(self, line: str) -> "Content":
         return replace(self, missed=line)

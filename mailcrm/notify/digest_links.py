@@ -55,6 +55,7 @@ def steps_of(kind: str, words: Translator) -> list[tuple[str, str]]:
         "waiting": [(_("Answered"), word(Verb.DONE)), (_("Remind me tomorrow"), _("+1d"))],
         "idle": [tomorrow, week, (_("Lost …"), word(Verb.LOST, " "))],
         "unowned": [(_("I take it"), word(Verb.TAKE)), (_("Give it to …"), word(Verb.ASSIGN, " "))],
+        "lead": [(_("Give it to …"), word(Verb.ASSIGN, " ")), note],
         "inbound": [(_("Drop"), _("drop"))],
         "outbox": [(_("Drop"), _("drop"))],
         "bounce": [(_("Remind me tomorrow"), _("+1d")), note],

@@ -133,7 +133,9 @@ _UNOWNED = Prepared(
 
 
 def read_unowned(asking: Asking) -> list[Section]:
-    """New leads of the reader's teams that nobody has taken yet."""
+    """New leads of the reader's teams that nobody has taken yet; a manager's stand among the exceptions."""
+    if asking.reader.is_manager:
+        return []
     rows = _UNOWNED.all(asking.session, {"reader": asking.reader.id})
 
     def item(row: Any) -> Item:

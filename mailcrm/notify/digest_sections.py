@@ -15,11 +15,14 @@ from typing import TypeVar
 
 from mailcrm.i18n import format_date, translator
 from mailcrm.notify.digest_activities import read_activities
-from mailcrm.notify.digest_content import Asking, Content, ReaderOf, Rules, Section, TeamLine
+from mailcrm.notify.digest_changes import read_changes
+from mailcrm.notify.digest_content import Asking, ChangeLine, Content, ReaderOf, Rules, Section, TeamLine
 from mailcrm.notify.digest_context import with_context
+from mailcrm.notify.digest_exceptions import read_left_alone, read_stalled, read_unanswered, read_unassigned
 from mailcrm.notify.digest_mail import quiet_line, read_bounced, read_held, read_kept, read_put_aside, read_triage
 from mailcrm.notify.digest_notices import read_notices
 from mailcrm.notify.digest_people import read_idle, read_mentions, read_unowned, read_waiting
+from mailcrm.notify.digest_pipeline import read_pipeline
 from mailcrm.notify.digest_team import read_team
 from mailcrm.store.engine import Session, has_ended, recoverable
 from mailcrm.store.faults import in_a_line, is_away
@@ -41,13 +44,20 @@ def read_content(session: Session, reader: ReaderOf, now: datetime, rules: Rules
 def _read(asking: Asking, reading: "_Reading") -> Content:
     nothing: list[Section] = []
     nobody: tuple[TeamLine, ...] = ()
+    unchanged: tuple[ChangeLine, ...] = ()
     found = tuple(section for name, read in _SECTIONS for section in reading.of(name, read, nothing) if section.items)
     shown = _few(found)
     filled = reading.of("context", lambda one: with_context(one, shown), shown)
-    team = reading.of("team", read_team, nobody) if asking.reader.is_manager else nobody
     quiet = reading.of("quiet", quiet_line, "")
-    sections = _numbered(asking, filled)
-    return Content(_subject(asking, found), sections, team, quiet=quiet, broken=tuple(reading.broken))
+    content = Content(_subject(asking, found), _numbered(asking, filled), quiet=quiet)
+    if asking.reader.is_manager:
+        content = replace(
+            content,
+            team=reading.of("team", read_team, nobody),
+            changes=reading.of("changes", read_changes, unchanged),
+            pipeline=reading.of("pipeline", read_pipeline, None),
+        )
+    return replace(content, broken=tuple(reading.broken))
 
 
 class _Reading:
@@ -99,7 +109,13 @@ def _section_name(name: str, asking: Asking) -> str:
         "put_aside": _("newsletters of your customers"),
         "triage": _("mail that found no lead"),
         "context": _("the customers’ last words"),
+        "unanswered": _("customers nobody has answered"),
+        "alone": _("the work of people who are away"),
+        "unassigned": _("leads nobody owns"),
+        "stalled": _("leads that stand still"),
         "team": _("the team"),
+        "changes": _("what has changed"),
+        "pipeline": _("pipeline and forecast"),
         "quiet": _("the quiet list"),
     }[name]
 
@@ -148,6 +164,10 @@ def _numbered(asking: Asking, sections: Sequence[Section]) -> tuple[Section, ...
 
 
 _SECTIONS: tuple[tuple[str, Callable[[Asking], list[Section]]], ...] = (
+    ("unanswered", read_unanswered),  # the first four are a manager's
+    ("alone", read_left_alone),
+    ("unassigned", read_unassigned),
+    ("stalled", read_stalled),
     ("activities", read_activities),
     ("mentions", read_mentions),
     ("notices", read_notices),

@@ -36,6 +36,7 @@ from mailcrm.notify.opening import (
     reason_line,
     warnings,
 )
+from mailcrm.notify.pipeline_picture import Picture, pipeline_picture
 from mailcrm.notify.prose import about_lead, without_command_sign
 from mailcrm.notify.render import Rendered, Templates
 
@@ -70,7 +71,8 @@ def notice(material: Material, head: Letterhead, templates: Templates, now: date
         raise LookupError("the user this notice is for is gone")
     words = translator(reader.locale)
     answer = answer_of(material)
-    view, rendered = _within_limit(material, answer, reader, head, words, templates)
+    picture = _picture(material, head, words)
+    view, rendered = _within_limit(material, answer, reader, head, words, templates, picture)
     headers = [
         ("From", mailbox(_notice_sender(material, head, words), head.notify_address)),
         ("To", mailbox(reader.name, _reader_address(material, reader))),
@@ -79,14 +81,26 @@ def notice(material: Material, head: Letterhead, templates: Templates, now: date
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]
-    parts = [*mail_parts(material), *(part for entry in view.entries for part in entry.parts)]
+    parts = [*mail_parts(material), *(part for entry in view.entries for part in entry.parts), *picture.parts]
     made = assembled(material, head, rendered, headers, parts, now)
     shown = [view.card_title, *(f"{line.label}: {line.value}" for line in view.card)] if view.card else []
     return replace(made, card_lines=tuple(shown))
 
 
+def _picture(material: Material, head: Letterhead, words: Translator) -> Picture:
+    """Of the pipeline, in a digest that speaks of one."""
+    told = material.row.params["digest"] if material.row.kind == NoticeKind.DIGEST else {}
+    return pipeline_picture(told.get("pipeline"), f"pipeline.{material.row.id}@{head.domain}", words)
+
+
 def _within_limit(
-    material: Material, answer: Answer, reader: Reader, head: Letterhead, words: Translator, templates: Templates
+    material: Material,
+    answer: Answer,
+    reader: Reader,
+    head: Letterhead,
+    words: Translator,
+    templates: Templates,
+    picture: Picture,
 ) -> tuple[View, Rendered]:
     """The notice as HTML that no mail client clips: where the rest takes much, the words get less room."""
     room = TEXT_BYTES
@@ -96,6 +110,7 @@ def _within_limit(
         if material.row.kind == NoticeKind.DIGEST:
             links = digest_links(material.row, head, words)
             values |= {"digest": material.row.params["digest"], "links": links, "page": head.public_url}
+            values |= {"picture": picture}
         rendered = templates.render(material.row.kind.value, reader.locale, values)
         over = size_of(rendered.html) - MOST_HTML
         if over <= 0 or room == 0:
