@@ -32,6 +32,9 @@ from mailcrm.mail import Report, ReportRecipient
 from mailcrm.subject import base_subject
 
 _LONGEST_FOR_PATTERNS = 256 * 1024  # flufl's patterns run over every line
+_MOST_LINES_FOR_PATTERNS = 4_000
+_MOST_PARTS_FOR_PATTERNS = 500
+_MOST_WORK_FOR_PATTERNS = 100_000_000  # the squares of the lengths of lines: one of 10,000 letters
 _MAIL_WORDS = (
     "message",
     "mail",
@@ -239,7 +242,7 @@ def _as_formal(one: ReportRecipient, formal: StatusPart | None) -> ReportRecipie
 
 
 def _second_opinion(message: Message, prose: Prose, subject: str, text: str) -> tuple[ReportRecipient, ...]:
-    if len(text) > _LONGEST_FOR_PATTERNS:
+    if len(text) > _LONGEST_FOR_PATTERNS or not _is_soon_matched(message):
         return ()
     try:
         temporary, permanent = all_failures(message)
@@ -249,6 +252,20 @@ def _second_opinion(message: Message, prose: Prose, subject: str, text: str) -> 
     failed = [ReportRecipient(one, action_of(prose, subject), status, "") for one in _ascii(permanent)]
     late = "delayed" if status.startswith("4") or action_of(prose, subject) == "delayed" else "failed"
     return tuple(failed + [ReportRecipient(one, late, status, "") for one in _ascii(temporary - permanent)])
+
+
+def _is_soon_matched(message: Message) -> bool:
+    """flufl's patterns run over every line of every part, some for the square of its length; each block of a report is a part."""
+    lines = work = 0
+    for count, part in enumerate(message.walk()):
+        payload = part.get_payload()
+        if isinstance(payload, str):
+            lengths = [len(line) for line in payload.split("\n")]
+            lines += len(lengths)
+            work += sum(length * length for length in lengths)
+        if count > _MOST_PARTS_FOR_PATTERNS or lines > _MOST_LINES_FOR_PATTERNS or work > _MOST_WORK_FOR_PATTERNS:
+            return False
+    return True
 
 
 def _ascii(addresses: frozenset[bytes]) -> list[str]:

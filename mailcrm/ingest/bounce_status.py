@@ -90,7 +90,7 @@ def _text_of(part: Message) -> str:
     """The part as text. The standard library splits it into messages before it looks at the transfer encoding."""
     payload = part.get_payload()
     if isinstance(payload, list):
-        data = b"\n\n".join(bytes_of(inner) for inner in payload if isinstance(inner, Message))[:_LONGEST]
+        data = b"\n\n".join(_first_blocks(payload))[:_LONGEST]
     else:
         data = str(payload).encode("utf-8", "surrogateescape")[:_LONGEST]
     encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
@@ -100,6 +100,18 @@ def _text_of(part: Message) -> str:
         data = quopri.decodestring(data)
     text = decode(data, "")[0].replace("\r\n", "\n").replace("\r", "\n")
     return clean_text(text)
+
+
+def _first_blocks(payload: list[Message | str]) -> Iterator[bytes]:
+    """As many as are looked at."""
+    size = 0
+    for inner in payload:
+        if size > _LONGEST:
+            return
+        if isinstance(inner, Message):
+            block = bytes_of(inner)
+            size += len(block) + 2
+            yield block
 
 
 def _base64(data: bytes) -> bytes:

@@ -6,6 +6,8 @@
 
 import codecs
 import re
+from typing import Literal
+from unicodedata import category, combining, normalize
 
 # What senders declare and what they mean (WHATWG Encoding: the superset is what their own program reads).
 _MEANT = {
@@ -35,6 +37,40 @@ def clean_text(text: str) -> str:
         data = text.encode("utf-8")
     clean = data.translate(None, _CONTROLS)  # on bytes it takes a fifth of the time
     return text if len(clean) == len(data) else clean.decode("utf-8")
+
+
+_PIECE = 500
+
+
+def composed(text: str, form: Literal["NFC", "NFKC"]) -> str:
+    """``text`` normalised, a piece at a time: a letter under 500,000 marks, which are put in order, took minutes.
+
+    Pieces end before a blank, or where no mark stands; of more marks than a piece holds each piece is put in order by itself.
+    """
+    if len(text) <= _PIECE:
+        return normalize(form, text)
+    out: list[str] = []
+    place = 0
+    while place < len(text):
+        end = _end_of_piece(text, place)
+        out.append(normalize(form, text[place:end]))
+        place = end
+    return "".join(out)
+
+
+def _end_of_piece(text: str, start: int) -> int:
+    end = start + _PIECE
+    if end >= len(text):
+        return len(text)
+    blank = max(text.rfind(" ", start + 1, end), text.rfind("\n", start + 1, end))
+    if blank > 0:
+        return blank
+    return next((place for place in range(end, start, -1) if not _may_join(text[place])), end)
+
+
+def _may_join(letter: str) -> bool:
+    """Whether it may become one with the letter before it."""
+    return combining(letter) != 0 or category(letter)[0] == "M" or "\u1160" <= letter <= "\u11ff"
 
 
 def decode(data: bytes, declared: str, *, is_html: bool = False) -> tuple[str, bool]:

@@ -7,8 +7,8 @@ separator).
 
 import re
 from dataclasses import dataclass
-from unicodedata import normalize
 
+from mailcrm.ingest.charset import composed
 from mailcrm.ingest.phrases import END_WORDS, FORWARD_STEMS, FORWARDED, LABELS, ORIGINAL, ORIGINAL_STEMS, WROTE
 
 _LONGEST_LABEL = 34
@@ -47,7 +47,7 @@ def bare(line: str) -> str:
 
 def visible(text: str) -> str:
     """The text without invisible direction marks, letters composed."""
-    return text if text.isascii() else normalize("NFC", _INVISIBLE.sub("", text))
+    return text if text.isascii() else composed(_INVISIBLE.sub("", text), "NFC")
 
 
 def label_of(line: str) -> str:

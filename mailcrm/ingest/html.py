@@ -22,6 +22,12 @@ LARGEST = 512 * 1024
 DEEPEST = 256
 MOST_TAGS = 20_000  # some parsers look at all elements of a list or table for each one more: 130,000 took a minute
 
+# Of one tag each attribute is compared with all others: 50,000 took ten seconds. In what is short there is no room for many.
+_SHORT = 16_000
+_MANY_ATTRIBUTES = re.compile(
+    r"<[a-z][^\s/>]*+(?:[\s/]++[^\s/>=]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>]++)?+)?+){500}", re.IGNORECASE
+)
+
 # Elements that are never left open: void, or closed by the next of their kind, or counted through their container.
 _UNCOUNTED = (
     "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|tr|td|th|dt|dd|tbody|thead|tfoot|"
@@ -35,6 +41,8 @@ def is_within_limits(html: str) -> bool:
     """Whether the HTML is small and shallow enough for parsers that are quadratic in nesting."""
     marks = html.count("<")
     if len(html) > LARGEST or marks > 2 * MOST_TAGS:
+        return False
+    if len(html) > _SHORT and _MANY_ATTRIBUTES.search(html):
         return False
     return marks - html.count("</") <= DEEPEST or _depth(html) <= DEEPEST
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import io
-import unicodedata
 from collections.abc import Iterator
 
+from mailcrm.ingest.charset import composed
 from mailcrm.ingest.tree import Leaf
 from mailcrm.mail import Address
 
@@ -83,5 +83,5 @@ def _lines(raw: bytes) -> Iterator[bytes]:
 
 
 def text_key(new: str) -> str:
-    folded = new.lower() if new.isascii() else unicodedata.normalize("NFKC", new).casefold()
+    folded = new.lower() if new.isascii() else composed(new, "NFKC").casefold()
     return hashlib.sha256("".join(folded.split()).encode("utf-8", "replace")).hexdigest()
