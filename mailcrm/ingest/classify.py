@@ -92,7 +92,7 @@ def _form(mail: ParsedMail, envelope: Envelope) -> FormFields | None:
     if mail.mentioned_ids or (mail.has_reply_prefix and not local.startswith(words.NOREPLY)):
         return None
     is_ours = mail.from_ is not None and mail.from_.domain in _our_domains(mail, envelope)
-    is_impersonal = is_ours or local.startswith(words.NOREPLY) or local in words.ROLES
+    is_impersonal = is_ours or local.startswith(words.NOREPLY) or local.endswith(words.NOREPLY) or local in words.ROLES
     is_answered_elsewhere = any(box.address != (mail.from_ and mail.from_.address) for box in mail.reply_to)
     may_be_table = (is_impersonal or is_answered_elsewhere) and "<td" in mail.html_raw[:200_000].lower()
     rows = two_cell_rows(mail.html_raw) if may_be_table else ()

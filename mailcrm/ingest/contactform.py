@@ -35,6 +35,7 @@ _LABELS = {
             "|الاسم الكامل|您的姓名|联系人|聯絡人|名前|ご担当者名|이름"
             "|성함|성명|담당자명|שם|שם מלא|tilaaja|yhteyshenkilön nimi ja titteli"
             "|sender|sender name|customer name|asiakkaan nimi|customer|asiakas|kund|kunde|lähettäjän nimi"
+            "|meno|kysyjä|kysyjän nimi|ilmoittautuja|osallistuja|hakija|yhteydenottaja|visitor|kävijä|anmälare|deltagare"
         ),
         "first_name": (
             "first name|firstname|given name|etunimi|förnamn|fornavn|vorname|prénom|nombre de pila|voornaam|imię|"
