@@ -55,6 +55,7 @@ from mailcrm.mail import (
     FaultWhy,
     Hint,
     HintKind,
+    Invitation,
     LeadFacts,
     MailKind,
     Orders,
@@ -149,7 +150,15 @@ def apply(session: Session, arrival: Arrival, now: datetime) -> tuple[Event, ...
         after_own_mail(session, author.user_id)
     if carried is None:
         return placed.events
-    return (*carried.events, *placed.events, *_receipt_of(session, arrival, inbound_id, placed, carried, now))
+    sent = _with_invitation(placed.events, carried.invitation)
+    return (*carried.events, *sent, *_receipt_of(session, arrival, inbound_id, placed, carried, now))
+
+
+def _with_invitation(events: tuple[Event, ...], invitation: Invitation | None) -> tuple[Event, ...]:
+    """An invitation goes along with the text that it was written above of."""
+    if invitation is None:
+        return events
+    return tuple(replace(one, invitation=invitation) if one.kind == "message_out" else one for one in events)
 
 
 # --- commands -----------------------------------------------------------------------------------------------------------
@@ -181,6 +190,7 @@ def _obeyed(session: Session, arrival: Arrival, now: datetime) -> tuple[Arrival,
     ):  # "/away until 5.12." and a word of good-bye: a note of no lead
         route = replace(route, kind=RouteKind.COMMANDS)
     text = orders.text if route.kind is RouteKind.REPLY else orders.note
+    text = "\n\n".join(part for part in (text, carried.along) if part)
     return replace(arrival, route=route, mail=without_commands(arrival.mail, text)), carried
 
 
@@ -210,6 +220,7 @@ def _given(arrival: Arrival, orders: Orders) -> Given:
         writer=facts.writer,
         lead_id=arrival.route.lead_id,
         message_row_id=token.message_row_id if token else None,
+        may_leave=arrival.route.may_leave,
         notice_id=token.outbox_id if token else None,
         customer=named_customer(arrival.mail, orders, rules_domains),
         subject=arrival.mail.base_subject,

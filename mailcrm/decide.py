@@ -341,7 +341,8 @@ def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
     if has_outsider_of(case, lead_id):
         return Route(RouteKind.SENT, Reason.SENT_DIRECTLY, lead_id=lead_id)
     if orders and (not orders.text or _is_new_lead(orders)):
-        return _inside(case, orders, lead_id, Reason.COMMANDS)
+        inside = replace(_inside(case, orders, lead_id, Reason.COMMANDS), may_leave=not token.is_unconfirmed)
+        return _against_invitation(case, orders, lead_id) or inside
     if orders:
         case = replace(case, mail=without_commands(case.mail, orders.text))
     # Who has a signed mail of a salesperson's could hand it in again for another lead: what leaves must be addressed to it.
@@ -364,8 +365,21 @@ def _reply(case: Case, token: TokenHit, lead_id: int) -> Route:
         takes_lead=lead is not None and lead.owner_id is None,
         only_to_key=token.author_key if token.is_unconfirmed else "",
         orders=orders,
+        may_leave=True,
         is_lenient=case.is_released,
     )
+
+
+def _against_invitation(case: Case, orders: Orders, lead_id: int) -> Route | None:
+    """What speaks against an invitation alone is what speaks against any mail to the customer."""
+    if not any(command.verb is Verb.INVITE for command in orders.commands):
+        return None
+    if case.facts.suppressed_keys:
+        return Route(
+            RouteKind.HOLD, Reason.SUPPRESSED_RECIPIENT, ", ".join(sorted(case.facts.suppressed_keys)), lead_id
+        )
+    late = None if case.is_late_allowed else _late(case, case.facts.lead(lead_id))
+    return replace(late, lead_id=lead_id) if late else None
 
 
 def _late(case: Case, lead: LeadFacts | None) -> Route | None:
@@ -607,7 +621,11 @@ def by_meeting(case: Case) -> Route | None:
         return None
     leads = (case.facts.lead(lead_id) for lead_id in case.facts.meeting_lead_ids)
     lead = next((lead for lead in leads if lead and is_known_on(case, lead)), None)
-    return _on_lead(case, lead, Reason.MEETING_ON_LEAD) if lead else None
+    if lead is not None:
+        return _on_lead(case, lead, Reason.MEETING_ON_LEAD)
+    # The UID of an invitation of ours is 128 random bits: like a Message-ID of ours it leads here whoever answers.
+    ours = case.facts.lead(case.facts.our_meeting_lead_id)
+    return replace(_on_lead(case, ours, Reason.MEETING_ON_LEAD), is_unconfirmed=True) if ours else None
 
 
 # --- 10 to 14: mails that start something -------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def _meeting(found: Meeting) -> dict[str, Any]:
     return {**times, "organizer": _box(found.organizer), "answers": answers, "is_cancelled": found.is_cancelled}
 
 
-_MEETING_WORDS = ("method", "summary", "start", "end", "location", "repeats", "next_start", "of_series_at")
+_MEETING_WORDS = ("method", "uid", "summary", "start", "end", "location", "repeats", "next_start", "of_series_at")
 
 
 def _meeting_of(kept: Mapping[str, Any] | None) -> Meeting | None:

@@ -354,6 +354,19 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """A meeting that a mail of ours asks the customer to, or calls off (``method`` REQUEST or CANCEL). Times are ISO 8601."""
+
+    method: str
+    uid: str
+    sequence: int
+    summary: str
+    start: str
+    end: str
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FormFields:
     """A contact form's mail: who filled it in, and every field as written."""
 
@@ -598,6 +611,7 @@ class Verb(StrEnum):
     CLOSE = "close"
     CALL = "call"
     MEETING = "meeting"
+    INVITE = "invite"
     MAIL = "mail"
     QUOTE = "quote"
     TODO = "todo"
@@ -630,11 +644,15 @@ class Command:
     line: str
     text: str = ""  # a reason, a name, a summary
     names: tuple[str, ...] = ()  # tags, people
-    number: int | None = None  # stars, a lead, the how-manieth activity
+    number: int | None = None  # stars, a lead, the how-manieth activity, minutes
     amount: Decimal | None = None
     currency: str = ""
     day: date | None = None
     at: datetime | None = None  # when a time of day was given
+    place: str = ""  # of a meeting
+
+
+ACTIVITY_TYPES = ("call", "meeting", "mail", "quote", "todo")
 
 
 class FaultWhy(StrEnum):
@@ -645,6 +663,7 @@ class FaultWhy(StrEnum):
     MISSING = "missing"  # something must follow; ``detail`` is the grammar
     SUPERFLUOUS = "superfluous"  # ``detail`` is what follows and should not
     NO_DATE = "no_date"
+    NO_TIME = "no_time"
     AMBIGUOUS = "ambiguous"  # ``detail``: the dates or times it may be
     PAST = "past"
     NOT_A_DAY = "not_a_day"  # 31.2.
@@ -910,6 +929,7 @@ class Facts:
     company_lead_owner_id: int | None = None
     inactive_user_ids: frozenset[int] = frozenset()
     meeting_lead_ids: tuple[int, ...] = ()  # where the meeting of this calendar mail is planned, newest first
+    our_meeting_lead_id: int | None = None  # where it is, if we invited to it
     members: tuple[Member, ...] = ()
     rotation_user_id: int | None = None
     team_rule: str = "nobody"
@@ -988,6 +1008,7 @@ class Route:
     only_to_key: str = ""  # a reply that goes to this person alone, without earlier quotes
     confirms_key: str = ""
     orders: Orders | None = None  # commands of a proven user; ``text`` and ``note`` are what is left of the mail
+    may_leave: bool = False  # its commands may send mail to the customer: it came by a reply address
     is_lenient: bool = False  # released: what cannot be done is left out
     answer: DigestAnswer | None = None  # to a digest, of the user to whom it went
     question_id: int | None = None  # the outbox row of the question that this mail answers
@@ -1045,5 +1066,7 @@ class Event:
     later: Later | None = None  # held: what came in between
     reason: str = ""
     detail: str = ""
+    invitation: Invitation | None = None  # that goes along with a mail to the customer
+    subject: str = ""  # of a mail to the customer that is no answer
     changes: tuple[Change, ...] = ()  # of commands: what was done, or why not
     run_id: int | None = None  # of the commands that can be taken back

@@ -510,7 +510,9 @@ class World:
         self.count[f"attached: {kind}"] += 1
         if kind == "a name":
             secret = self.dice.choice(self.secrets_of(self.lead_of(notice)) or ["prices"])
-            made.add_attachment(b"x", maintype="application", subtype="pdf", filename=f"{secret[:60]}.pdf")
+            made.add_attachment(
+                b"x", maintype="application", subtype="pdf", filename=f"{' '.join(secret.split())[:60]}.pdf"
+            )
         else:
             ATTACHINGS[kind](made, notice)
         self.staff_put(name, made, address_in(made["To"]))

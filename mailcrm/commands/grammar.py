@@ -119,6 +119,36 @@ def _plan(command: Command, rest: str, place: Place) -> Command | Fault:
     return replace(command, day=found.day, at=found.at, text=found.rest)
 
 
+_LASTS = re.compile(
+    r"(?:(\d{1,2})(?:[.,](5))?\s?(?:h|t|hours?|tuntia?|tunnin)|(\d{1,3})\s?(?:min|mins|minutes?|minuuttia?|minuutin))(?=[\s,:;–-]|\Z)",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(r"(?:\s|\A)@\s+")
+
+
+def _invite(command: Command, rest: str, place: Place) -> Command | Fault:
+    """A time of day, how long if it is not an hour, what it is about, and the place behind the last "@" that stands alone."""
+    found = _when(command, rest, place)
+    if isinstance(found, Fault):
+        return found
+    if found.at is None:
+        return _fault(command, FaultWhy.NO_TIME, rest)
+    about, minutes = _lasting(found.rest)
+    parts = _PLACE.split(about)
+    about, where = (" @ ".join(parts[:-1]), parts[-1]) if len(parts) > 1 else (about, "")
+    if not about.strip():
+        return _missing(command, place)
+    return replace(command, day=found.day, at=found.at, text=about.strip(), place=where.strip(), number=minutes)
+
+
+def _lasting(rest: str) -> tuple[str, int | None]:
+    found = _LASTS.match(rest)
+    if found is None:
+        return rest, None
+    minutes = int(found[3]) if found[3] else int(found[1]) * 60 + (30 if found[2] else 0)
+    return rest[found.end() :].lstrip(" ,:;–-"), minutes
+
+
 def _away(command: Command, rest: str, place: Place) -> Command | Fault:
     deputy = _DEPUTY.search(rest)
     name = deputy[1].lstrip("@").strip() if deputy else ""
@@ -169,6 +199,7 @@ _ARGUMENTS: dict[Verb, _Arguments] = {
     Verb.CLOSE: _day,
     Verb.CALL: _plan,
     Verb.MEETING: _plan,
+    Verb.INVITE: _invite,
     Verb.MAIL: _plan,
     Verb.QUOTE: _plan,
     Verb.TODO: _plan,

@@ -17,7 +17,7 @@ from mailcrm.mail import Command, Fault, FaultWhy, Orders, Verb
 MOST_COMMANDS = 20
 _WRAPPED = 60  # from this length on a mail client may have broken the line
 _TAKES_TEXT = frozenset(
-    {Verb.LOST, Verb.CANCEL, Verb.CALL, Verb.MEETING, Verb.MAIL, Verb.QUOTE, Verb.TODO, Verb.DONE, Verb.NEW, Verb.TAG,
+    {Verb.LOST, Verb.CANCEL, Verb.CALL, Verb.MEETING, Verb.INVITE, Verb.MAIL, Verb.QUOTE, Verb.TODO, Verb.DONE, Verb.NEW, Verb.TAG,
      Verb.MENTION}
 )  # fmt: skip
 _DECORATION = "*_`\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\xad"  # of bold text, and letters that nobody sees

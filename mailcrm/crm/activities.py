@@ -8,10 +8,12 @@ from sqlalchemy import delete, insert, select, update
 
 from mailcrm.crm.chatter import add_event
 from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.crm.invited import called_off, moved, our_meeting
+from mailcrm.mail import ACTIVITY_TYPES
 from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import activity, lead, stage, user
 
-TYPES = ("call", "meeting", "mail", "quote", "todo")
+TYPES = ACTIVITY_TYPES
 _MOST_TEXT = 100_000  # characters of feedback
 
 
@@ -63,17 +65,24 @@ def reschedule(
     now: datetime,
     customer_away_until: str = "",
 ) -> Done:
-    """Move it to another day, and time if one is given. ``customer_away_until`` is the day that moved it, by itself."""
+    """Move it to another day, and time if one is given; a customer who was invited is told.
+
+    ``customer_away_until`` is the day that moved it, by itself.
+    """
     row = _open(session, activity_id)
     if (row["due_on"], row["due_at"]) == (due_on, due_at):
         return Done(activity_id)
+    invited = our_meeting(session, activity_id)
+    if invited is not None and by is None:
+        return Done(activity_id)  # a meeting with the customer does not move by itself
+    events = moved(session, invited, due_at, by, now) if invited is not None and by is not None else ()
     session.execute(
         update(activity).where(activity.c.id == activity_id).values(due_on=due_on, due_at=due_at, reminded_at=None)
     )
-    moved = {**row, "due_on": due_on}
     why = {"customer_away_until": customer_away_until} if customer_away_until else {}
-    _tell(session, "activity_rescheduled", moved, by, now, from_due_on=row["due_on"].isoformat(), **why)
-    return Done(activity_id)
+    after = {**row, "due_on": due_on}
+    _tell(session, "activity_rescheduled", after, by, now, from_due_on=row["due_on"].isoformat(), **why)
+    return Done(activity_id, events)
 
 
 def give(session: Session, activity_id: int, user_id: int, by: int, now: datetime) -> Done:
@@ -88,13 +97,16 @@ def give(session: Session, activity_id: int, user_id: int, by: int, now: datetim
 
 
 def cancel(session: Session, activity_id: int, by: int, now: datetime) -> Done:
-    """Take it off the list without having done it; the last one of a lead on hold stays."""
+    """Take it off the list without having done it; a customer who was invited is told. The last one of a lead on hold stays."""
     row = _open(session, activity_id)
     if _is_last_on_hold(session, row["lead_id"], activity_id):
         raise Refused("A lead on hold always has a coming activity: move it instead.")
-    session.execute(delete(activity).where(activity.c.id == activity_id))
+    invited = our_meeting(session, activity_id)
+    events = called_off(session, invited, by, now) if invited is not None else ()
+    if invited is None:
+        session.execute(delete(activity).where(activity.c.id == activity_id))
     _tell(session, "activity_cancelled", row, by, now)
-    return Done(activity_id)
+    return Done(activity_id, events)
 
 
 def _open(session: Session, activity_id: int) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from mailcrm.crm import activities, leads
 from mailcrm.crm.absence import go_away
 from mailcrm.crm.by_hand import Customer, add_lead
 from mailcrm.crm.done import Refused
+from mailcrm.crm.invitations import NewMeeting, plan_invited
+from mailcrm.crm.invited import our_meeting, send, words_for_customer
 from mailcrm.crm.leads import NewLead
 from mailcrm.crm.merging import merge
 from mailcrm.crm.named import stage_named, user_named
@@ -28,9 +30,11 @@ from mailcrm.crm.stages import Stage, all_stages
 from mailcrm.crm.suggestions import Planner, suggestion
 from mailcrm.crm.undoing import latest_run, run_of_receipt, undo
 from mailcrm.crm.writing import write_note
-from mailcrm.mail import Address, Change, Command, Event, Fault, FaultWhy, Verb, Writer
+from mailcrm.findings import findings_of
+from mailcrm.mail import Address, Change, Command, Event, Fault, FaultWhy, Invitation, Verb, Writer
+from mailcrm.notify.invitewords import Kind
 from mailcrm.store.engine import Session, savepoint
-from mailcrm.store.tables import activity, lead, lead_tag, outbox, partner, tag, user
+from mailcrm.store.tables import activity, inbound, lead, lead_tag, meeting, outbox, partner, tag, user
 from mailcrm.wishes import Level, Topic
 
 _FOR_EVERYBODY = frozenset(
@@ -58,6 +62,7 @@ class Given:
     writer: Writer
     lead_id: int | None
     message_row_id: int | None = None
+    may_leave: bool = False  # mail to the customer
     notice_id: int | None = None  # the outbox row of that notice
     customer: Address | None = None  # of a new lead: who wrote the forwarded mail, or is named in the text
     subject: str = ""  # of the mail, without prefixes
@@ -77,6 +82,8 @@ class Carried:
     events: tuple[Event, ...]
     asked: frozenset[Verb]  # help, history and undo answer even those who want no receipts
     left_out: tuple[Fault, ...] = ()
+    invitation: Invitation | None = None  # that goes along with the text
+    along: str = ""  # what is said of it below the text
 
 
 class NotDone(Exception):
@@ -98,7 +105,9 @@ def carry_out(session: Session, given: Given, commands: Collection[Command], now
     run.suggest([command.verb for command in commands])
     events = tuple(run.events)
     asked = frozenset(command.verb for command in commands) & {Verb.HELP, Verb.HISTORY, Verb.UNDO}
-    return Carried(run.lead_id, tuple(run.changes), run.steps, events, asked, tuple(left_out))
+    return Carried(
+        run.lead_id, tuple(run.changes), run.steps, events, asked, tuple(left_out), run.invitation, run.along
+    )
 
 
 def _obeyed(run: "Run", command: Command) -> Fault | None:
@@ -129,6 +138,8 @@ class Run:
         self.changes: list[Change] = []
         self.steps: list[Step] = []
         self.events: list[Event] = []
+        self.invitation: Invitation | None = None
+        self.along = ""
         self._before: Picture | None = None
         if given.lead_id is not None:
             self.begin(require_lead(session, who, given.lead_id))
@@ -329,6 +340,38 @@ def _plan(run: Run, command: Command) -> None:
     run.changed("planned", type=command.verb.value, day=command.day, at=command.at, summary=command.text[:200])
 
 
+def _invite(run: Run, command: Command) -> None:
+    """With the text of the mail if there is one, else in a mail of its own."""
+    if command.at is None or command.day is None:
+        raise Refused("Say when.")
+    require_way_out(run)
+    new = NewMeeting(command.at, command.text, command.place, command.number)
+    planned = activities.NewActivity("meeting", command.day, command.text, command.at)
+    _id, invitation = plan_invited(run.session, run.lead, new, planned, run.by, run.now)
+    if run.given.has_text and run.invitation is None:
+        run.invitation = invitation
+        run.along, _subject = words_for_customer(run.session, run.lead, invitation, Kind.INVITED, run.by)
+    else:
+        run.tell([send(run.session, run.lead, invitation, Kind.INVITED, run.by, run.now)])
+    run.changed("invited", type="meeting", day=command.day, at=command.at, summary=command.text[:200])
+
+
+def require_way_out(run: Run) -> None:
+    """Mail to the customer is sent by an answer to the customer's mail alone: no other address permits it."""
+    if not run.given.may_leave:
+        raise Refused("This would send mail to the customer: write it in an answer to their mail, or use the page.")
+
+
+def move(run: Run, activity_id: int, command: Command) -> None:
+    """Move an activity; what tells the customer needs a way out."""
+    if command.day is None:
+        raise Refused("Say when.")
+    if our_meeting(run.session, activity_id) is not None:
+        require_way_out(run)
+    done = activities.reschedule(run.session, activity_id, command.day, command.at, run.by, run.now)
+    run.tell(done.events)
+
+
 def _done(run: Run, command: Command) -> None:
     row = _open_activity(run, command.number)
     activities.complete(run.session, row.id, command.text, run.by, run.now)
@@ -337,17 +380,15 @@ def _done(run: Run, command: Command) -> None:
 
 def _snooze(run: Run, command: Command) -> None:
     row = _open_activity(run, None)
-    if command.day is None:
-        raise Refused("Say when.")
-    activities.reschedule(run.session, row.id, command.day, command.at, run.by, run.now)
+    move(run, row.id, command)
     run.changed("snoozed", type=row.type, summary=row.summary, day=command.day, at=command.at)
 
 
 def _open_activity(run: Run, number: int | None) -> Any:
-    """The how-manieth of the lead's open activities, as they come due; without a number the one that the answered reminder told
-    of, else the writer's own next, else the next."""
-    if number is None and (reminded := _reminded_of(run)) is not None:
-        return reminded
+    """The how-manieth of the lead's open activities, as they come due; without a number the one that the answered notice told of,
+    else the writer's own next, else the next."""
+    if number is None and (meant := _reminded_of(run) or _meeting_of(run)) is not None:
+        return meant
     asked = select(activity).where(activity.c.lead_id == run.lead, activity.c.done_at.is_(None))
     rows = run.session.execute(asked.order_by(activity.c.due_on, activity.c.id)).all()
     if not rows:
@@ -366,6 +407,21 @@ def _reminded_of(run: Run) -> Any:
         return None
     asked = select(activity).where(activity.c.id == int(params["detail"]), activity.c.lead_id == run.lead)
     return run.session.execute(asked).first()
+
+
+def _meeting_of(run: Run) -> Any:
+    """The meeting that the answered mail is about: the customer proposes another time, say."""
+    found = run.session.execute(
+        select(inbound.c.findings).where(
+            inbound.c.message_row_id == run.given.message_row_id, inbound.c.lead_id == run.lead
+        )
+    ).scalar()
+    said = findings_of(found).meeting if found else None
+    if said is None or not said.uid:
+        return None
+    of_it = select(activity).join(meeting, meeting.c.activity_id == activity.c.id)
+    open_ones = of_it.where(meeting.c.uid == said.uid, activity.c.lead_id == run.lead, activity.c.done_at.is_(None))
+    return run.session.execute(open_ones.limit(1)).first()
 
 
 # --- leads among each other -----------------------------------------------------------------------------------------------
@@ -493,6 +549,7 @@ _VERBS: dict[Verb, Callable[[Run, Command], None]] = {
     Verb.CLOSE: _close,
     Verb.CALL: _plan,
     Verb.MEETING: _plan,
+    Verb.INVITE: _invite,
     Verb.MAIL: _plan,
     Verb.QUOTE: _plan,
     Verb.TODO: _plan,

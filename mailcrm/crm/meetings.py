@@ -89,6 +89,8 @@ def _heeds(session: Session, mail: CalendarMail, known: RowMapping, now: datetim
 
 
 def _may_change(mail: CalendarMail, known: RowMapping) -> bool:
+    if known["is_ours"]:
+        return False
     organizer: str = known["organizer_key"]
     domain = mail.writer_key.rpartition("@")[2]
     is_same_house = bool(domain) and domain == organizer.rpartition("@")[2] and not is_free_mail(domain)
@@ -206,10 +208,23 @@ def _write_answer(session: Session, mail: CalendarMail, known: RowMapping, now: 
         return
     name = mail.writer.name or (said.name if said else "")
     one = {"name": name[:300], "address": mail.writer.address[:320], "answer": answer}
+    is_earlier = bool(known["is_ours"]) and mail.meeting.sequence < known["sequence"]
+    if is_earlier:  # of the time that it was before
+        _tell(session, mail, known, "meeting_answered_before", now, name=one["name"], address=one["address"])
+        return
+    proposed_at = _proposed(session, mail, known) if answer == "counter" else ""
+    one |= {"proposed_at": proposed_at} if proposed_at else {}
     others = [a for a in known["answers"] if address_key(a.get("address", "")) != mail.writer_key]
     answers = [*others, one][-200:]
     session.execute(update(meeting).where(meeting.c.id == known["meeting_id"]).values(answers=answers))
-    _tell(session, mail, known, "meeting_answered", now, name=one["name"], address=one["address"], answer=answer)
+    said_so: dict[str, Any] = one
+    _tell(session, mail, known, "meeting_answered", now, **said_so)
+
+
+def _proposed(session: Session, mail: CalendarMail, known: RowMapping) -> str:
+    """The moment that a counter proposal names; "" for a day, or for the time that it is anyway."""
+    at = _moment(mail.meeting.start, _zone(session, known["user_id"]))
+    return at.isoformat() if at is not None and at != known["due_at"] else ""
 
 
 def _cancel(session: Session, mail: CalendarMail, known: RowMapping, now: datetime) -> None:

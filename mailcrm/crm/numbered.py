@@ -20,7 +20,7 @@ from sqlalchemy import select, update
 from mailcrm.commands.words import alike
 from mailcrm.crm import activities, leaving
 from mailcrm.crm.chatter import read_mentions
-from mailcrm.crm.commanding import Carried, Given, Run
+from mailcrm.crm.commanding import Carried, Given, Run, move
 from mailcrm.crm.done import Refused
 from mailcrm.crm.leads import settle_turn
 from mailcrm.crm.named import user_named
@@ -331,9 +331,7 @@ def _complete(run: Run, thing: Thing, command: Command) -> None:
 
 def _move(run: Run, thing: Thing, command: Command) -> None:
     _refuse_others(run, thing)
-    if command.day is None:
-        raise Refused("Say when.")
-    activities.reschedule(run.session, thing.id, command.day, command.at, run.by, run.now)
+    move(run, thing.id, command)
     run.changed("snoozed", type=thing.row.type, summary=thing.row.summary, day=command.day, at=command.at)
 
 

@@ -14,10 +14,9 @@ from sqlalchemy import delete, exists, func, insert, select, update
 
 from mailcrm.commands.grammar import Place, read_line
 from mailcrm.commands.words import usage
-from mailcrm.crm.activities import TYPES
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.mail import Command, Verb
+from mailcrm.mail import ACTIVITY_TYPES, Command, Verb
 from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import activity, lead, stage, stage_suggestion, user
 from mailcrm.workdays import WorkingTime, next_working_day
@@ -147,8 +146,8 @@ def remove_rule(session: Session, rule_id: int, by: int | None, now: datetime) -
 def _checked(session: Session, rule: Rule) -> dict[str, Any]:
     if session.execute(select(stage.c.id).where(stage.c.id == rule.stage_id)).first() is None:
         raise NotFound("There is no stage %(id)s.", id=rule.stage_id)
-    if rule.next_type not in TYPES or rule.after_type not in (ANY, *TYPES):
-        raise Refused("An activity is one of %(types)s.", types=", ".join(TYPES))
+    if rule.next_type not in ACTIVITY_TYPES or rule.after_type not in (ANY, *ACTIVITY_TYPES):
+        raise Refused("An activity is one of %(types)s.", types=", ".join(ACTIVITY_TYPES))
     if not 1 <= rule.days <= _MOST_DAYS:
         raise Refused("Say in how many working days: 1 to %(most)s.", most=_MOST_DAYS)
     texts = {"en": rule.text_en, "fi": rule.text_fi}

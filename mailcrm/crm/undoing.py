@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, update
 
 from mailcrm.crm.chatter import add_event
 from mailcrm.crm.done import Refused
+from mailcrm.crm.invited import our_meeting
 from mailcrm.crm.leads import follow, set_fields, set_tags, unfollow
 from mailcrm.crm.merging import unmerge
 from mailcrm.crm.moving import dissolve, move_message
@@ -186,6 +187,9 @@ def _activity(back: _Back, step: Step) -> bool:
     if row is None or plain({name: row[name] for name in after}) != after:
         return False
     data = {"activity_id": step["id"], "type": row["type"], "summary": row["summary"], "user_id": row["user_id"]}
+    if our_meeting(session, step["id"]) is not None and (before is None or _is_moved(before, after)):
+        back.changes.append(Change("stays_invited"))
+        return True
     if before is None:
         session.execute(delete(activity).where(activity.c.id == step["id"]))
         data["due_on"] = row["due_on"].isoformat()
@@ -196,6 +200,10 @@ def _activity(back: _Back, step: Step) -> bool:
     data |= {"due_on": before["due_on"], "from_due_on": after["due_on"]}
     add_event(session, row["lead_id"], event, data, back.by, back.now)
     return back.done("activity", type=row["type"], summary=row["summary"], day=before["due_on"])
+
+
+def _is_moved(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    return any(before[name] != after[name] for name in ("due_on", "due_at"))
 
 
 def _away(back: _Back, step: Step) -> bool:

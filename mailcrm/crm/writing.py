@@ -50,7 +50,7 @@ def write_to_customer(
     the suppression.
     """
     text = _checked(session, lead_id, text)
-    _check_recipients(session, lead_id, now, is_insisted=is_insisted)
+    check_recipients(session, lead_id, now, is_insisted=is_insisted)
     subject = session.execute(select(lead.c.title).where(lead.c.id == lead_id)).scalar_one()
     new = NewMessage(
         lead_id=lead_id,
@@ -70,7 +70,8 @@ def write_to_customer(
     return Done(row_id, (Event("message_out", lead_id, message_id=row_id, actor_user_id=by),))
 
 
-def _check_recipients(session: Session, lead_id: int, now: datetime, *, is_insisted: bool) -> None:
+def check_recipients(session: Session, lead_id: int, now: datetime, *, is_insisted: bool = False) -> None:
+    """Refused where the lead has nobody to write to, Undeliverable for a suppressed address."""
     people = read_people(session, Event("message_out", lead_id), now)
     if people.customer is None:
         raise Refused("This lead has nobody to write to: give its partner an address.")

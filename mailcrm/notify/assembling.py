@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from mailcrm.notify.files import safe_filename
 from mailcrm.notify.letterhead import Letterhead, header_text, marker_of
 from mailcrm.notify.material import Material
-from mailcrm.notify.mime import Part, mail_bytes, words
+from mailcrm.notify.mime import CalendarPart, Part, mail_bytes, words
 from mailcrm.notify.render import Rendered
 
 _NOTHING_SHOWN: Mapping[int, str] = {}
@@ -31,6 +31,7 @@ def assembled(
     headers: Sequence[tuple[str, str]],
     parts: Sequence[Part],
     now: datetime,
+    calendar: CalendarPart | None = None,
 ) -> Composed:
     subject = header_text(rendered.subject)
     written = [
@@ -40,7 +41,7 @@ def assembled(
         ("Message-ID", f"<{material.row.message_id}>"),
         ("X-Mailcrm-Marker", marker_of(head, material.row)),
     ]
-    return Composed(subject, mail_bytes(written, rendered.text, rendered.html, parts))
+    return Composed(subject, mail_bytes(written, rendered.text, rendered.html, parts, calendar))
 
 
 def file_parts(material: Material, shown: Mapping[int, str] = _NOTHING_SHOWN) -> list[Part]:

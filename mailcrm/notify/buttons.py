@@ -12,7 +12,7 @@ from mailcrm.commands.words import usage
 from mailcrm.i18n import Translator
 from mailcrm.mail import Intent, NoticeKind, Verb
 from mailcrm.notify.cardtext import activity_name
-from mailcrm.notify.commandwords import suggested_command, suggested_in
+from mailcrm.notify.commandwords import acceptance, suggested_command, suggested_in
 from mailcrm.notify.letterhead import Letterhead, token_address
 from mailcrm.notify.material import Card, Material
 
@@ -64,6 +64,15 @@ def taking_back(material: Material, head: Letterhead, subject: str, words: Trans
     """The word that takes back what a receipt tells of."""
     _ = words.gettext
     return _word(material, head, Intent.UNDO, subject, _("Take it back"), usage(Verb.UNDO, words.locale).word)
+
+
+def accepting(material: Material, head: Letterhead, subject: str, words: Translator) -> tuple[Choice, ...]:
+    """The command that accepts another time for a meeting. Its answer goes to the customer, so that they are told of it."""
+    if material.message is None or material.row.kind != NoticeKind.MESSAGE:
+        return ()
+    zone = (material.reader.time_zone if material.reader else "") or head.time_zone
+    line = acceptance(material.message.found.meeting, words, zone)
+    return (_word(material, head, Intent.REPLY, subject, words.gettext("Accept the new time"), line),) if line else ()
 
 
 def plans(material: Material, head: Letterhead, subject: str, words: Translator) -> tuple[Choice, ...]:

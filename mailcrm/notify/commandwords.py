@@ -10,7 +10,7 @@ from babel import dates
 
 from mailcrm.commands.words import usage
 from mailcrm.i18n import Translator, format_date, format_money
-from mailcrm.mail import FaultWhy, Verb
+from mailcrm.mail import FaultWhy, Meeting, Verb
 from mailcrm.notify.cardtext import STARS, activity_name
 from mailcrm.wishes import Level, Topic
 
@@ -84,6 +84,8 @@ def kept_lines(changes: Sequence[Said], hand: Hand) -> list[str]:
     lines = []
     if any(one["what"] == "stays_sent" for one in changes):
         lines.append(_("What was sent to the customer stays sent."))
+    if any(one["what"] == "stays_invited" for one in changes):
+        lines.append(_("The customer stays invited: move the meeting or call it off on the page."))
     if any(one["what"] == "stays_written" for one in changes):
         lines.append(_("Notes stay written."))
     if names:
@@ -104,6 +106,16 @@ def destination_line(changes: Sequence[Said], hand: Hand) -> str:
     if "noted" in kinds:
         return _("Nothing goes to the customer; your text is an internal note.")
     return _("Nothing goes to the customer.")
+
+
+def acceptance(meeting: Meeting | None, words: Translator, zone: str) -> str:
+    """The command that accepts the time which the customer proposes instead of ours; "" where there is none."""
+    if meeting is None or meeting.method != "COUNTER" or "T" not in meeting.start:
+        return ""
+    at = datetime.fromisoformat(meeting.start)
+    at = at.replace(tzinfo=dates.get_timezone(zone)) if at.tzinfo is None else at.astimezone(dates.get_timezone(zone))
+    clock = f"klo {at:%H.%M}" if words.locale == "fi" else f"at {at:%H:%M}"
+    return f"/{usage(Verb.SNOOZE, words.locale).word} {at.day}.{at.month}.{at.year} {clock}"
 
 
 def suggested_in(params: Said) -> list[Said]:
@@ -299,6 +311,7 @@ _WHY: Mapping[str, str] = {
     FaultWhy.MISSING: _("something is missing: %(detail)s"),
     FaultWhy.SUPERFLUOUS: _("this does not belong there: %(detail)s"),
     FaultWhy.NO_DATE: _("no date that can be read, such as 3.12., tomorrow or in 2 weeks"),
+    FaultWhy.NO_TIME: _("an invitation needs a time of day, such as at 10 or klo 14.30"),
     FaultWhy.AMBIGUOUS: _("it may be %(detail)s: write the one you mean"),
     FaultWhy.PAST: _("that is past: %(detail)s"),
     FaultWhy.NOT_A_DAY: _("there is no such day"),
@@ -323,6 +336,7 @@ _CHANGES: Mapping[str, _Worded] = {
     "muted": _plain(_("you no longer follow the lead")),
     "mentioned": _plain(_("%(names)s is told")),
     "planned": _planned(_("%(what)s, %(when)s")),
+    "invited": _planned(_("%(what)s, %(when)s, the customer is invited")),
     "done": _planned(_("%(what)s is done")),
     "snoozed": _planned(_("%(what)s, moved to %(when)s")),
     "merged": _plain(_("lead %(id)s is merged into lead %(into)s")),
@@ -375,6 +389,7 @@ def help_lines(words: Translator) -> tuple[HelpLine, ...]:
         Verb.CLOSE: _("expected closing day"),
         Verb.CALL: _("plan a call"),
         Verb.MEETING: _("plan a meeting"),
+        Verb.INVITE: _("plan a meeting and invite the customer by mail: they read the text and the place"),
         Verb.MAIL: _("plan a mail"),
         Verb.QUOTE: _("plan a quote"),
         Verb.TODO: _("plan something else"),

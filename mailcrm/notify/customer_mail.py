@@ -9,13 +9,14 @@ from datetime import datetime
 from markupsafe import Markup
 
 from mailcrm.i18n import Translator, format_datetime, known_locale, translator
-from mailcrm.mail import Intent
+from mailcrm.mail import Address, Intent, Invitation
 from mailcrm.marker import has_marker
 from mailcrm.notify.assembling import Composed, assembled, file_parts
+from mailcrm.notify.invite import calendar_of
 from mailcrm.notify.letter_html import letter_of
 from mailcrm.notify.letterhead import Letterhead, called, fit_mailbox, header_text, mailbox, token_address
 from mailcrm.notify.material import Card, Material, Shown
-from mailcrm.notify.mime import mailboxes, message_ids
+from mailcrm.notify.mime import CalendarPart, Part, mailboxes, message_ids
 from mailcrm.notify.prose import bare_subject, html_of, quote, tidy
 from mailcrm.notify.render import Templates
 
@@ -27,13 +28,14 @@ def customer_mail(material: Material, head: Letterhead, templates: Templates, no
     if message is None or card is None:
         raise LookupError("the message or the lead of this mail is gone")
     locale = known_locale(card.language or head.locale)
-    answered = material.answered
+    own_subject = str(material.row.params.get("subject", ""))  # an invitation answers nothing
+    answered = material.answered if not own_subject else None
     words = translator(locale)
     quoted = quote_of(answered, words, head) if answered and not _is_new_person(material) else ""
     letter = letter_of(message, material.contents or {}, head.domain)
     html = letter.html or html_of(tidy(message.words))
     values = {"text": tidy(message.words), "html": html, "quote": quoted, **_quote_html(quoted)}
-    values["subject"] = _customer_subject(message, answered, card, head)
+    values["subject"] = header_text(own_subject) or _customer_subject(message, answered, card, head)
     rendered = templates.render("customer_reply", locale, values)
     sender = f"{material.actor.name} / {head.company}" if material.actor else head.company
     from_address = card.sales_address or head.notify_address
@@ -43,11 +45,24 @@ def customer_mail(material: Material, head: Letterhead, templates: Templates, no
         ("To", people_of(material, "to")),
         ("Cc", people_of(material, "cc")),
         ("Reply-To", mailbox(sender, reply_to)),
-        *thread_headers(answered),
+        *thread_headers(material.answered),
     ]
     others = replace(message, files=tuple(file for file in message.files if file.sha256 not in letter.taken))
     parts = [*letter.pictures, *file_parts(replace(material, message=others))]
-    return assembled(material, head, rendered, headers, parts, now)
+    calendar = _calendar(material, Address(sender, from_address), now)
+    if calendar is not None:
+        parts.append(Part("invite.ics", "application/ics", calendar.content))
+    return assembled(material, head, rendered, headers, parts, now, calendar)
+
+
+def _calendar(material: Material, organizer: Address, now: datetime) -> CalendarPart | None:
+    """The invitation that goes along: everybody whom the mail goes to is invited."""
+    said = material.row.params.get("invitation")
+    if said is None:
+        return None
+    invited = [Address(*fit_mailbox(one.name, one.address)) for one in material.row.recipients]
+    invitation = Invitation(**said)
+    return CalendarPart(invitation.method, calendar_of(invitation, organizer, invited, now))
 
 
 def _is_new_person(material: Material) -> bool:

@@ -30,6 +30,7 @@ from mailcrm.store.tables import (
     attachment,
     inbound,
     lead,
+    meeting,
     message,
     outbox,
     outbox_recipient,
@@ -284,7 +285,11 @@ _NOTES = Prepared(
     select(message.c.text, message.c.new_text).where(message.c.lead_id == bindparam("lead"), message.c.kind == "note")
 )
 _SUMMARIES = Prepared(
-    select(activity.c.summary).where(activity.c.lead_id == bindparam("lead"), activity.c.summary != "")
+    select(activity.c.summary).where(
+        activity.c.lead_id == bindparam("lead"),
+        activity.c.summary != "",
+        ~exists().where(meeting.c.activity_id == activity.c.id, meeting.c.is_ours),  # written for the customer to read
+    )
 )
 _SHOWN_CARDS = Prepared(
     select(outbox.c.params)

@@ -28,13 +28,27 @@ class Part:
     content_id: str = ""  # of a picture that the HTML shows
 
 
-def mail_bytes(headers: Sequence[tuple[str, str]], text: str, html: str, parts: Sequence[Part]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class CalendarPart:
+    """A calendar that mail programs show as an invitation: one more form of what the text says (RFC 6047 2.4)."""
+
+    method: str
+    content: bytes
+
+
+def mail_bytes(
+    headers: Sequence[tuple[str, str]],
+    text: str,
+    html: str,
+    parts: Sequence[Part],
+    calendar: CalendarPart | None = None,
+) -> bytes:
     """The whole mail; ``headers`` are written in their order, folded where they are long."""
     lines = [f"{name}: {value}" for name, value in headers]
     head = "\r\n".join([*lines, "MIME-Version: 1.0", ""]).encode("utf-8")
     shown, files = [p for p in parts if p.content_id], [p for p in parts if not p.content_id]
     page = _multipart("related", [_text("html", html), *map(_file, shown)]) if shown else _text("html", html)
-    body = _multipart("alternative", [_text("plain", text), page])
+    body = _multipart("alternative", [_text("plain", text), page, *([_calendar(calendar)] if calendar else [])])
     return head + (_multipart("mixed", [body, *map(_file, files)]) if files else body)
 
 
@@ -94,6 +108,13 @@ def _text(kind: str, text: str) -> bytes:
         content, encoding, charset = binascii.b2a_qp(content, istext=True), "quoted-printable", "utf-8"
     head = f"Content-Type: text/{kind}; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode() + content
+
+
+def _calendar(part: CalendarPart) -> bytes:
+    head = (
+        f"Content-Type: text/calendar; charset=utf-8; method={part.method}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode() + base64.encodebytes(part.content).replace(b"\n", b"\r\n")
 
 
 def _file(part: Part) -> bytes:

@@ -7,7 +7,7 @@ from mailcrm.i18n import Translator, translator
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.marker import MARKER
 from mailcrm.notify.assembling import Composed, assembled
-from mailcrm.notify.buttons import Choice, decisions, mailto, next_steps, plans, taking_back
+from mailcrm.notify.buttons import Choice, accepting, decisions, mailto, next_steps, plans, taking_back
 from mailcrm.notify.cardtext import Line, card_lines, card_title
 from mailcrm.notify.commandwords import HelpLine, digest_help_lines, help_lines
 from mailcrm.notify.digest_links import digest_links
@@ -206,6 +206,8 @@ def _choices(
     """The words that answer a question, plan what is suggested, or take back."""
     if answer.intent == Intent.DECIDE:
         return decisions(material, head, subject, words)
+    if answer.intent == Intent.REPLY:
+        return accepting(material, head, subject, words)
     if answer.intent != Intent.UNDO:
         return ()
     return (*plans(material, head, subject, words), taking_back(material, head, subject, words))

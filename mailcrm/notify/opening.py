@@ -13,6 +13,7 @@ from mailcrm.notify.cardtext import activity_name, lead_url
 from mailcrm.notify.commandwords import (
     Hand,
     Said,
+    acceptance,
     changed_line,
     destination_line,
     fault_line,
@@ -183,6 +184,8 @@ def _message(material: Material, head: Letterhead, words: Translator) -> list[st
         return []
     zone = (material.reader.time_zone if material.reader else "") or head.time_zone
     lines = [meeting_words(message.found.meeting, words, zone)] if message.found.meeting else []
+    if accepts := acceptance(message.found.meeting, words, zone):
+        lines.append(_("To accept it, reply with: %(command)s") % {"command": accepts})
     return lines + ([via_words(message.found.via, message.author, words)] if message.found.via else [])
 
 

@@ -10,7 +10,7 @@ process is counted too; a claim ends with its result, its lease, or ``take_back`
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -127,6 +127,8 @@ def _params(event: Event, notice: Notice, skipped: str) -> dict[str, Any]:
     kept = {key: value for key in _KEPT if (value := getattr(event, key))}
     if event.changes:
         kept["changes"] = [{"what": one.what, **dict(one.values)} for one in event.changes]
+    if event.invitation is not None:
+        kept["invitation"] = asdict(event.invitation)
     if event.later is not None:
         later = event.later
         kept["later"] = {"user_id": later.user_id, "name": later.name, "at": later.at.isoformat(), "text": later.text}
@@ -145,6 +147,7 @@ _KEPT = (
     "activity",
     "only_to_key",
     "run_id",
+    "subject",
 )
 
 

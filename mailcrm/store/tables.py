@@ -356,6 +356,7 @@ meeting = Table(  # the calendar mail behind a meeting activity (RFC 5546); goes
     Column("repeats", String(20), nullable=False, server_default=""),  # yearly, monthly, weekly, daily
     Column("answers", JSON, nullable=False),  # [{"name", "address", "answer"}]
     _at("cancelled_at"),
+    Column("is_ours", Boolean, nullable=False, server_default=text("false")),  # we invited the customer
     UniqueConstraint("activity_id"),
 )
 Index("ix_activity_open", activity.c.user_id, activity.c.due_on, sqlite_where=text("done_at is null"),

@@ -120,6 +120,7 @@ def look_up(
         report_outbox_id=report_outbox_id,
         report_lead_id=report_lead_id,
         meeting_lead_ids=_meeting_leads(session, verdict),
+        our_meeting_lead_id=_our_meeting_lead(session, verdict),
         is_own_mail=_is_own_mail(session, mail, rows, keyring),
         refs=refs,
         recents=recent_of(session, author_key, now) if author.kind is AuthorKind.OUTSIDER else (),
@@ -310,6 +311,22 @@ _BY_UID = Prepared(
     .order_by(meeting.c.id.desc())
     .limit(5)
 )
+
+
+_OUR_MEETING = Prepared(
+    select(activity.c.lead_id)
+    .join(meeting, meeting.c.activity_id == activity.c.id)
+    .where(meeting.c.uid == bindparam("uid"), meeting.c.is_ours)
+    .order_by(meeting.c.id.desc())
+    .limit(1)
+)
+
+
+def _our_meeting_lead(session: Session, verdict: Verdict) -> int | None:
+    """Where the meeting is that we invited to and that a calendar mail answers."""
+    uid = verdict.meeting.uid if verdict.meeting else ""
+    row = _OUR_MEETING.first(session, {"uid": uid}) if uid else None
+    return row.lead_id if row else None
 
 
 def _meeting_leads(session: Session, verdict: Verdict) -> tuple[int, ...]:

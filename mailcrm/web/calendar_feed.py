@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from icalendar import Calendar, Event
 from sqlalchemy import func, select
@@ -11,7 +12,7 @@ from mailcrm.crm.rights import Actor, visible_leads
 from mailcrm.i18n import Translator
 from mailcrm.notify.cardtext import activity_name
 from mailcrm.store.engine import Session
-from mailcrm.store.tables import activity, lead, partner
+from mailcrm.store.tables import activity, lead, meeting, partner
 
 MOST = 1_000
 _BEFORE, _AFTER = timedelta(days=60), timedelta(days=400)
@@ -30,6 +31,8 @@ class Planned:
     lead_id: int
     title: str
     partner: str
+    ends_at: datetime | None
+    location: str
 
 
 def read_planned(session: Session, who: Actor, now: datetime) -> tuple[Planned, ...]:
@@ -38,10 +41,11 @@ def read_planned(session: Session, who: Actor, now: datetime) -> tuple[Planned, 
     statement = (
         select(
             activity.c.id, activity.c.type, activity.c.summary, activity.c.due_on, activity.c.due_at, activity.c.lead_id,
-            lead.c.title, func.coalesce(partner.c.name, ""),
+            lead.c.title, func.coalesce(partner.c.name, ""), meeting.c.ends_at, func.coalesce(meeting.c.location, ""),
         )
         .join_from(activity, lead, lead.c.id == activity.c.lead_id)
         .join(partner, partner.c.id == lead.c.partner_id, isouter=True)
+        .join(meeting, meeting.c.activity_id == activity.c.id, isouter=True)
         .where(
             activity.c.user_id == who.id,
             activity.c.done_at.is_(None),
@@ -51,7 +55,8 @@ def read_planned(session: Session, who: Actor, now: datetime) -> tuple[Planned, 
         .order_by(activity.c.due_on, activity.c.id)
         .limit(MOST)
     )  # fmt: skip
-    return tuple(Planned(*row) for row in session.execute(statement))
+    rows: Sequence[Any] = session.execute(statement).all()
+    return tuple(Planned(*row) for row in rows)
 
 
 def calendar_of(planned: Sequence[Planned], name: str, public_url: str, words: Translator, now: datetime) -> bytes:
@@ -77,9 +82,11 @@ def _event(one: Planned, public_url: str, words: Translator, now: datetime) -> E
     event.add("summary", f"{what} ({one.partner})" if one.partner else what)
     event.add("description", f"{one.title}\n{url}")
     event.add("url", url)
+    if one.location:
+        event.add("location", one.location)
     if one.due_at is not None:
         event.add("dtstart", one.due_at.astimezone(UTC))
-        event.add("dtend", (one.due_at + _LASTS).astimezone(UTC))
+        event.add("dtend", (one.ends_at or one.due_at + _LASTS).astimezone(UTC))
     else:
         event.add("dtstart", one.due_on)
         event.add("dtend", one.due_on + timedelta(days=1))

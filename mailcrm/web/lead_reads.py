@@ -114,6 +114,7 @@ class Planned:
     organizer: str = ""
     repeats: str = ""
     answers: tuple[Mapping[str, str], ...] = ()
+    is_ours: bool = False  # the customer was invited by us
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,14 +322,14 @@ def _planned(session: Session, lead_id: int) -> tuple[Planned, ...]:
         select(
             activity.c.id, activity.c.type, activity.c.summary, activity.c.due_on, user.c.name, activity.c.due_at,
             func.coalesce(meeting.c.location, ""), func.coalesce(meeting.c.organizer, ""),
-            func.coalesce(meeting.c.repeats, ""), meeting.c.answers,
+            func.coalesce(meeting.c.repeats, ""), meeting.c.answers, meeting.c.is_ours,
         )
         .join_from(activity, user, user.c.id == activity.c.user_id)
         .join(meeting, meeting.c.activity_id == activity.c.id, isouter=True)
         .where(activity.c.lead_id == lead_id, activity.c.done_at.is_(None))
         .order_by(activity.c.due_on, activity.c.id)
     )  # fmt: skip
-    return tuple(Planned(*row[:9], tuple(row.answers or ())) for row in session.execute(statement))
+    return tuple(Planned(*row[:9], tuple(row.answers or ()), bool(row.is_ours)) for row in session.execute(statement))
 
 
 def _followers(session: Session, lead_id: int) -> tuple[tuple[int, str], ...]:

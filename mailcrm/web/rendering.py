@@ -78,6 +78,7 @@ def _environment(folder: Path, locale: str) -> Environment:
         "via": partial(via_words, words=say),
         "meeting": lambda meeting, zone: meeting_words(meeting, say, zone.key),
         "repeats": partial(repeats_words, words=say),
+        "local": lambda written, zone: datetime.fromisoformat(written).astimezone(zone),
         "clock": lambda at, zone: format_clock(at, locale, zone.key),
         "answer": partial(_answer, say.gettext),
         "absence": partial(absence_words, words=say),

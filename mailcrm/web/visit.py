@@ -41,6 +41,7 @@ SAID: Mapping[str, str] = {
     "sent": _("Your message is on its way to the customer."),
     "noted": _("Your note was saved. It stays inside."),
     "planned": _("The activity was planned."),
+    "invited": _("The meeting is planned, and the invitation is on its way to the customer."),
     "done": _("The activity is done."),
     "cancelled": _("The activity was removed."),
     "split": _("The message is a lead of its own now."),

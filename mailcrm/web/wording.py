@@ -250,7 +250,9 @@ def _time(t: _Telling, which: str) -> str:
 
 def _meeting_answered(t: _Telling) -> str:
     worded = _MEETING_ANSWERS.get(str(t.data.get("answer")))
-    return worded(t) if worded else "meeting answered"
+    said = worded(t) if worded else "meeting answered"
+    proposed = str(t.data.get("proposed_at") or "")
+    return f"{said}, {format_datetime(datetime.fromisoformat(proposed), t.locale, t.names.zone)}" if proposed else said
 
 
 def _plain(msgid: str) -> _Worded:
@@ -279,6 +281,7 @@ _EVENTS: Mapping[str, _Worded] = {
     "meeting_moved": _meeting_moved,
     "meeting_place": _meeting(_("Meeting: %(what)s, new place %(place)s")),
     "meeting_answered": _meeting_answered,
+    "meeting_answered_before": _meeting(_("%(who)s answered an earlier invitation, not the present one: %(what)s")),
     "meeting_cancelled": _meeting(_("Meeting cancelled: %(what)s")),
     "meeting_not_changed": _meeting(_("%(who)s is not the organiser of %(what)s: nothing was changed")),
     "meeting_of_series": _one_of_series,

@@ -1,12 +1,13 @@
 """Activities: my list, planning one, finishing one."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from starlette.responses import Response
 
 from mailcrm.crm import activities
 from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.crm.invitations import NewMeeting, invite
 from mailcrm.crm.rights import Forbidden, Right, require, require_lead, visible_leads
 from mailcrm.crm.stages import all_stages
 from mailcrm.crm.suggestions import suggestions
@@ -52,6 +53,7 @@ def schedule(visit: Visit) -> Response:
         due_on = typed.day(visit.text("due_on"))
         if due_on is None:
             raise Refused("Say by which day.")
+        asked = _asked(visit, due_on)
         new = activities.NewActivity(
             visit.text("type"),
             due_on,
@@ -62,14 +64,30 @@ def schedule(visit: Visit) -> Response:
         visit.perform_on_lead(
             lead_id,
             Right.CHANGE_LEADS,
-            lambda session, lead_id, now: activities.schedule(session, lead_id, new, by, now),
+            lambda session, lead_id, now: (
+                invite(session, lead_id, asked, new, by, now)
+                if asked
+                else activities.schedule(session, lead_id, new, by, now)
+            ),
         )
     except (NotFound, Forbidden):
         raise
     except Refused as e:
         return lead_page(visit, lead_id, "activity", e)
     here = visit.text("next")
-    return visit.to(here or f"/leads/{lead_id}", "planned", "" if here else "activities")
+    return visit.to(here or f"/leads/{lead_id}", "invited" if asked else "planned", "" if here else "activities")
+
+
+def _asked(visit: Visit, on: date) -> NewMeeting | None:
+    """The meeting that the customer is to be invited to, if the box was ticked."""
+    if not visit.text("invite"):
+        return None
+    at = typed.moment(on, visit.text("due_time"), visit.zone)
+    if visit.text("type") != "meeting":
+        raise Refused("The customer can be invited to a meeting only.")
+    if at is None:
+        raise Refused("The customer is invited to this meeting: give a time of day.")
+    return NewMeeting(at, visit.text("summary"), visit.text("place"), typed.whole_number(visit.text("minutes")))
 
 
 def complete(visit: Visit) -> Response:
