@@ -79,6 +79,18 @@ def test_random_damage_never_raises(path: Path) -> None:
         _check(bytes(raw))
 
 
+def test_two_mails_cut_and_put_together_are_a_mail() -> None:
+    dice = random.Random("spliced")
+    mails = [raw for path in CORPUS if len(raw := path.read_bytes()) < 60_000]
+    for _ in range(400):
+        first, second = dice.choice(mails), dice.choice(mails)
+        spliced = bytearray(first[: dice.randrange(len(first) + 1)] + second[dice.randrange(len(second) + 1) :])
+        for _ in range(dice.randrange(6)):
+            if spliced:
+                dice.choice(DAMAGE)(spliced, dice)
+        _check(bytes(spliced))
+
+
 def _words(mail_number: int, part: int) -> bytes:
     return b" ".join(b"qz%dqz%d" % (mail_number * 100 + part, n) for n in range(8)) + b"\n"
 

@@ -110,7 +110,7 @@ def _fold_card(lines: list[str], kinds: list[SegmentKind], writer: str) -> bool:
 
 def _fold_mobile(lines: list[str], kinds: list[SegmentKind]) -> None:
     for index, line in enumerate(lines):
-        if kinds[index] is NEW and _ends_here(lines, kinds, index) and is_mobile_line(line):
+        if line and kinds[index] is NEW and _ends_here(lines, kinds, index) and is_mobile_line(line):
             kinds[index] = SIGNATURE
 
 
