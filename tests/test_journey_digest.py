@@ -258,8 +258,9 @@ def test_commands_of_every_kind_work_behind_a_number(house: House, five: Five) -
     assert calls
 
 
-def test_all_means_the_activities_and_nothing_that_closes(house: House, five: Five) -> None:
+def test_all_means_what_was_to_be_done_that_day_and_nothing_that_closes(house: House, five: Five) -> None:
     got, leads, calls = five
+    next_week = planned(house, leads[0], 4)
 
     says(house, got, "all +1d")
     asked = says(house, got, "all lost too dear")
@@ -267,6 +268,10 @@ def test_all_means_the_activities_and_nothing_that_closes(house: House, five: Fi
     assert {an_activity(house, call).due_on for call in calls} == {date(2026, 11, 24)}
     assert "Lost" not in {a_stage(house, one) for one in leads}
     assert "all lost too dear – " in plain(asked)
+    assert "Nothing of that day is left to do." in plain(says(house, got, "kaikki tehty"))
+    house.clock.move(timedelta(days=1))
+    says(house, digest_of(house), "all done")
+    assert [an_activity(house, call).done_at is not None for call in (*calls, next_week)] == [True] * 5 + [False]
 
 
 def test_two_changes_of_one_lead_are_taken_back_both(house: House, five: Five) -> None:

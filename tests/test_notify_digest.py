@@ -402,11 +402,13 @@ def test_overdue_stand_by_value_times_delay_and_leads_without_a_value_behind(hou
         for name, lead_id, days in (
             ("big, a day", big, -1), ("small, long", small, -400), ("small, a week", small, -7),
             ("none, a year", none, -365), ("none, a day", none, -1), ("twelve, five", house.lead, -5),
+            ("zero, a week", house.add_lead(expected_revenue=0), -7),
         )
     }  # fmt: skip
     (overdue,) = read_content(house, house.alice).sections
     assert [rows[item.id] for item in overdue.items] == [
-        "twelve, five", "big, a day", "small, long", "small, a week", "none, a year", "none, a day",
+        "twelve, five", "big, a day", "small, long", "small, a week", "none, a year", "zero, a week",
+        "none, a day",
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ number that cannot be done stops no other. Nothing here writes to a customer: he
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -67,6 +67,7 @@ class _Snapshot:
     """A digest as it was: its numbers, and when it was made."""
 
     created_at: datetime
+    day: date
     items: dict[int, tuple[str, int]]
 
 
@@ -89,11 +90,12 @@ def _nothing(why: str) -> Carried:
 
 
 def _snapshot(session: Session, outbox_id: int, user_id: int) -> _Snapshot | None:
-    asked = select(digest.c.created_at, digest.c.snapshot)
+    asked = select(digest.c.created_at, digest.c.local_date, digest.c.snapshot)
     row = session.execute(asked.where(digest.c.outbox_id == outbox_id, digest.c.user_id == user_id)).first()
     if row is None:
         return None
-    return _Snapshot(row.created_at, {one["number"]: (one["kind"], one["id"]) for one in row.snapshot["items"]})
+    items = {one["number"]: (one["kind"], one["id"]) for one in row.snapshot["items"]}
+    return _Snapshot(row.created_at, row.local_date, items)
 
 
 class _Work:
@@ -123,6 +125,8 @@ class _Work:
         missing = [n for n in entry.numbers if n not in self.snapshot.items]
         for number in known:
             self._one(number, entry)
+        if not entry.numbers and not known:
+            self._leave_out(entry.line, Refused("Nothing of that day is left to do."))
         if missing:
             last = max(self.snapshot.items, default=0)
             said = ", ".join(map(str, missing[:_MOST_SHOWN])) + (" …" if len(missing) > _MOST_SHOWN else "")
@@ -131,8 +135,15 @@ class _Work:
             )
 
     def _all(self) -> list[int]:
-        """Its activities: "all done" is not said of customers who wait."""
-        return [number for number, (kind, _) in sorted(self.snapshot.items.items()) if kind == "activity"]
+        """What was overdue or for that day, and still is the reader's to do: never next week's, never customers."""
+        numbers = {row_id: number for number, (kind, row_id) in self.snapshot.items.items() if kind == "activity"}
+        asked = select(activity.c.id).where(
+            activity.c.id.in_(numbers),
+            activity.c.user_id == self.who.id,
+            activity.c.done_at.is_(None),
+            activity.c.due_on <= self.snapshot.day,
+        )
+        return sorted(numbers[row_id] for row_id in self.session.execute(asked).scalars())
 
     def unnumbered(self, command: Command) -> None:
         run = Run(self.session, replace(self.given, lead_id=None), self.who, self.now)

@@ -425,7 +425,10 @@ def digest_help_lines(words: Translator) -> tuple[HelpLine, ...]:
         HelpLine(f"5 {written(Verb.HOLD, '1.6.')}", _("the lead is on hold until that day")),
         HelpLine(f"2 {written(Verb.WON, '1200')} · 6 {written(Verb.LOST, _('REASON'))}", _("won or lost")),
         HelpLine(f"7 {written(Verb.NOTE, _('TEXT'))}", _("an internal note on its lead")),
-        HelpLine(f"1-3 {written(Verb.DONE)} · 1, 2, 4 {_('+1d')}", _("several at once; “all” means the activities")),
+        HelpLine(
+            f"1-3 {written(Verb.DONE)} · 1, 2, 4 {_('+1d')}",
+            _("several at once; “all” means what was overdue or for that day"),
+        ),
         HelpLine(_("8 drop"), _("held mail is dropped")),
         HelpLine(f"2 {written(Verb.TAG, _('x'))}", _("every other command, with or without its slash")),
     )

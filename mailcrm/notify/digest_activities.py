@@ -25,7 +25,7 @@ def _statement(days_late: ColumnElement[Any]) -> Prepared:
     today = bindparam("today", type_=Date())
     is_late, is_today = activity.c.due_on < today, activity.c.due_on == today
     when = case((is_late, "overdue"), (is_today, "today"), else_="coming")
-    worth = case((is_late, func.coalesce(lead.c.expected_revenue, _WITHOUT_VALUE) * days_late), else_=0)
+    worth = case((is_late, func.coalesce(func.nullif(lead.c.expected_revenue, 0), _WITHOUT_VALUE) * days_late), else_=0)
     at = func.coalesce(activity.c.due_at, bindparam("now", type_=UTCDateTime()))
     is_mine = and_(activity.c.user_id == bindparam("user"), activity.c.done_at.is_(None))
     mine = (
