@@ -15,17 +15,16 @@ from mailcrm.notify.letterhead import Letterhead, token_address
 from mailcrm.notify.outbox import Outgoing
 
 _LONGEST_SUBJECT = 30  # it stands in every link
-_MOST_BYTES = 34_000  # of all links: mail clients clip a mail above about 100 KB
+LINK_BYTES = 34_000  # that all links may take: mail clients clip a mail above about 100 KB
 _AROUND = 130  # bytes of a link beside its address
 
 
-def digest_links(row: Outgoing, head: Letterhead, words: Translator) -> dict[int, tuple[Choice, ...]]:
-    """The links of each item, by its number; of a very long digest only of those in front."""
+def digest_links(row: Outgoing, head: Letterhead, words: Translator, room: int) -> dict[int, tuple[Choice, ...]]:
+    """The links of each item, by its number; of a very long digest only of those in front, as many as ``room`` bytes hold."""
     told: Mapping[str, Any] = row.params["digest"]
     address = token_address(head, row, Intent.DIGEST)
     subject = f"Re: {told['subject']}".partition(" · ")[0][:_LONGEST_SUBJECT]
     found: dict[int, tuple[Choice, ...]] = {}
-    room = _MOST_BYTES
     for item in (item for section in told["sections"] for item in section["items"]):
         links = tuple(_choice(item["number"], *step, address, subject) for step in steps_of(item["kind"], words))
         room -= sum(len(link.href) + len(link.label) + _AROUND for link in links)

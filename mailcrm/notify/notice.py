@@ -10,7 +10,7 @@ from mailcrm.notify.assembling import Composed, assembled
 from mailcrm.notify.buttons import Choice, accepting, decisions, mailto, next_steps, plans, taking_back
 from mailcrm.notify.cardtext import Line, card_lines, card_title
 from mailcrm.notify.commandwords import HelpLine, digest_help_lines, help_lines
-from mailcrm.notify.digest_links import digest_links
+from mailcrm.notify.digest_links import LINK_BYTES, digest_links
 from mailcrm.notify.entry import Entry, Said, page_url, said, shows_card
 from mailcrm.notify.fitting import MOST_HTML, TEXT_BYTES, size_of
 from mailcrm.notify.gathered import entries_of, gathered_line
@@ -103,12 +103,12 @@ def _within_limit(
     picture: Picture,
 ) -> tuple[View, Rendered]:
     """The notice as HTML that no mail client clips: where the rest takes much, the words get less room."""
-    room = TEXT_BYTES
+    room = LINK_BYTES if material.row.kind == NoticeKind.DIGEST else TEXT_BYTES
     while True:
         view = notice_view(material, answer, reader, head, words, room)
         values: dict[str, object] = {"v": view}
         if material.row.kind == NoticeKind.DIGEST:
-            links = digest_links(material.row, head, words)
+            links = digest_links(material.row, head, words, room)
             values |= {"digest": material.row.params["digest"], "links": links, "page": head.public_url}
             values |= {"picture": picture}
         rendered = templates.render(material.row.kind.value, reader.locale, values)
