@@ -120,6 +120,31 @@ def _token_mac(head: bytes, nonce: bytes, key: bytes) -> bytes:
     return hmac.new(key, b"reply-token\0" + head + nonce, hashlib.sha256).digest()[:_MAC_BYTES]
 
 
+# --- leaving the digest off ----------------------------------------------------------------------------------------------
+
+_DIGEST = b"unsubscribe\0digest\0"
+
+
+def unsubscribe_token(user_id: int, key_id: int, key: bytes) -> str:
+    """The 26 characters that turn this user's digest off, and do nothing else."""
+    head = bytes([key_id << 4]) + user_id.to_bytes(5, "big")
+    return base64.b32encode(head + _unsubscribe_mac(head, key)).decode("ascii").rstrip("=").lower()
+
+
+def read_unsubscribe(token: str, keys: Mapping[int, bytes]) -> int | None:
+    """The user of a token of ours, None for any other; constant time in the signature."""
+    if not _TOKEN.match(token):
+        return None
+    data = base64.b32decode(token.upper() + "======")
+    key = keys.get(data[0] >> 4)
+    is_ours = key is not None and hmac.compare_digest(_unsubscribe_mac(data[:6], key), data[6:])
+    return int.from_bytes(data[1:6], "big") if is_ours else None
+
+
+def _unsubscribe_mac(head: bytes, key: bytes) -> bytes:
+    return hmac.new(key, _DIGEST + head, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
 # --- return-paths (VERP) ------------------------------------------------------------------------------------------------
 
 

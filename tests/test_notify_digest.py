@@ -549,6 +549,8 @@ def test_the_mail_says_it_as_text_and_html_in_the_readers_language(house: House,
     house.deliver()
     mail = next(mail for mail in house.mails() if "alice@" in mail["To"])
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Unsubscribe"].startswith("<https://page.firma.test/unsubscribe/")
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert mail["To"] == "Alice Virtanen <alice@firma.test>"
     for text in (text_of(mail), html_of(mail)):
         assert word in text

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailcrm.address import loop_marker, reply_address, return_path, sign_token
+from mailcrm.address import loop_marker, reply_address, return_path, sign_token, unsubscribe_token
 from mailcrm.config import Config
 from mailcrm.mail import Address, Intent, NoticeKind
 from mailcrm.notify.mime import mailboxes
@@ -71,6 +71,14 @@ def token_address(head: Letterhead, row: Outgoing, intent: Intent, alias: str = 
 def reply_token_of(head: Letterhead, row: Outgoing, alias: str) -> str:
     """The only address of ours that a mail to the outside may show besides the sales address."""
     return token_address(head, row, Intent.REPLY, alias)
+
+
+def unsubscribing(head: Letterhead, user_id: int) -> list[tuple[str, str]]:
+    """The fields by which a mail client offers to leave the digest off with one click (RFC 8058), where the page has https."""
+    if not head.public_url.startswith("https://"):
+        return []
+    url = f"{head.public_url}/unsubscribe/{unsubscribe_token(user_id, head.key_id, head.key)}"
+    return [("List-Unsubscribe", f"<{url}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
 
 
 def sender_of(head: Letterhead, row: Outgoing) -> str:

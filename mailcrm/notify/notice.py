@@ -23,6 +23,7 @@ from mailcrm.notify.letterhead import (
     thread_index,
     thread_root,
     token_address,
+    unsubscribing,
 )
 from mailcrm.notify.material import Material, Reader
 from mailcrm.notify.mime import words as subject_words
@@ -78,6 +79,7 @@ def notice(material: Material, head: Letterhead, templates: Templates, now: date
         ("To", mailbox(reader.name, _reader_address(material, reader))),
         ("Reply-To", _notice_reply_to(material, answer, head, words)),
         *_lead_thread(material, view.subject, head),
+        *(unsubscribing(head, reader.id) if material.row.kind == NoticeKind.DIGEST else []),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]

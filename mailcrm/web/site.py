@@ -33,6 +33,7 @@ from mailcrm.web.pages import (
     settings,
     signing,
     suggestions,
+    unsubscribe,
 )
 from mailcrm.web.rendering import Pages, templates_folder
 from mailcrm.web.visit import Handler, Site, Triage
@@ -133,6 +134,12 @@ def _routes(site: Site) -> list[BaseRoute]:
         post("/settings/suggestions/{id:int}/removed", suggestions.remove),
         post("/settings/calendar", settings.set_calendar),
         get("/calendar/{key:str}", calendar.feed, is_public=True),
+        get("/unsubscribe/{token:str}", unsubscribe.ask, is_public=True),
+        Route(
+            "/unsubscribe/{token:str}",
+            site.page(unsubscribe.turn_off, is_public=True, is_for_programs=True),
+            methods=["POST"],
+        ),
         post("/settings/notices", settings.set_notices),
         post("/settings/absence", settings.set_away),
         post("/settings/password", settings.set_password),

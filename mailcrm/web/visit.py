@@ -85,12 +85,17 @@ class Site:
     def cookie(self) -> str:
         return "__Host-mailcrm" if self.is_https else "mailcrm"
 
-    def page(self, handler: "Handler", *, is_public: bool = False) -> Callable[[Request], Awaitable[Response]]:
-        """A route for ``handler``; only a public one is shown to somebody who is not signed in."""
+    def page(
+        self, handler: "Handler", *, is_public: bool = False, is_for_programs: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """A route for ``handler``; only a public one is shown to somebody who is not signed in.
+
+        One for programs takes forms from anywhere: what it may do is in its address.
+        """
 
         async def endpoint(request: Request) -> Response:
             form = await _form(request) if request.method == "POST" else FormData()
-            return await run_in_threadpool(self._answer, request, form, handler, is_public)
+            return await run_in_threadpool(self._answer, request, form, handler, is_public, is_for_programs)
 
         return endpoint
 
@@ -102,11 +107,13 @@ class Site:
         """A request of whom nobody can look up who it is."""
         return Visit(self, request, None, FormData(), self.desk.now())
 
-    def _answer(self, request: Request, form: FormData, handler: "Handler", is_public: bool) -> Response:
+    def _answer(
+        self, request: Request, form: FormData, handler: "Handler", is_public: bool, is_for_programs: bool
+    ) -> Response:
         visit = self._visit(request, form)
         if visit.viewer is None and not is_public:
             return visit.to_sign_in()
-        if request.method == "POST" and not visit.is_own_form():
+        if request.method == "POST" and not is_for_programs and not visit.is_own_form():
             return visit.trouble(403, _("This form is too old or came from elsewhere. Load the page again and repeat."))
         return visit.answer(handler)
 
