@@ -43,6 +43,7 @@ from mailcrm.store.tables import (
     outbox_recipient,
     partner,
     stage,
+    stage_change,
     team,
     team_member,
     user,
@@ -157,7 +158,7 @@ def _fill(session: Session, sizes: Sizes) -> None:
     _add(session, team, ({"id": n, "name": f"Team {n}"} for n in range(1, teams + 1)))
     _add(session, user, (_user(n) for n in users))
     _add(session, user_address, ({"user_id": n, "address": _at(n), "key": _at(n), "is_primary": True} for n in users))
-    _add(session, team_member, ({"team_id": n % teams + 1, "user_id": n} for n in users))
+    _add(session, team_member, ({"team_id": _team_of(n, teams), "user_id": n} for n in users))
     leads = range(1, sizes.leads + 1)
     _add(
         session, partner, ({"id": n, "kind": "person", "name": f"Customer {n}", "created_at": _LONG_AGO} for n in leads)
@@ -165,6 +166,8 @@ def _fill(session: Session, sizes: Sizes) -> None:
     _add(session, lead, (_lead(n, sizes.users, teams, stages) for n in leads))
     _add(session, activity, (_activity(n, sizes.users) for n in leads if n % 5))
     _add(session, message, (_message(n) for n in leads))
+    _add(session, message, (_value_change(n) for n in leads if n % 5 == 0))
+    _add(session, stage_change, (_stage_change(n, stages) for n in leads if n % 5 == 1))
     _add(session, mention, (_mention(n, sizes.users) for n in leads if n % 50 == 0))
     _add(session, inbound, (_inbound(n, sizes.users) for n in range(1, sizes.leads // 5 + 1)))
     _add(session, outbox, (_outbox(n, sizes.users) for n in range(1, sizes.leads // 5 + 1)))
@@ -193,15 +196,20 @@ def _user(number: int) -> dict[str, Any]:
     return {"id": number, "name": f"Seller {number}", "role": role, "locale": locale, "created_at": _LONG_AGO}
 
 
+def _team_of(user_id: int, teams: int) -> int:
+    return (user_id - 1) // _PER_TEAM % teams + 1
+
+
 def _lead(number: int, users: int, teams: int, stages: list[int]) -> dict[str, Any]:
-    is_closed, waits = number % 4 == 0, number % 11 == 0
+    turn = number // users  # each owner has leads of every kind
+    is_closed, waits = turn % 4 == 0, number % 11 == 0
     since = MORNING - timedelta(hours=number % 400)
     return {
         "title": f"Quote for pump {number}",
         "partner_id": number,
         "owner_id": None if number % 500 == 0 else number % users + 1,
-        "team_id": number % teams + 1,
-        "stage_id": stages[number % len(stages)],
+        "team_id": _team_of(number % users + 1, teams) if turn % 10 else None,
+        "stage_id": stages[turn % len(stages)],
         "outcome": "won" if is_closed else None,
         "expected_revenue": Decimal(number % 90 * 1000) if number % 3 else None,
         "waiting_on": "us" if waits else "them",
@@ -226,6 +234,20 @@ def _message(number: int) -> dict[str, Any]:
         "new_text": said, "segments": [], "reference_ids": [], "to": [], "cc": [], "event_data": {},
         "at": MORNING - timedelta(hours=number % 400), "created_at": MORNING,
     }  # fmt: skip
+
+
+def _value_change(number: int) -> dict[str, Any]:
+    changed = {"expected_revenue": [None, f"{number % 90 * 1000}.00"]}
+    return {
+        "lead_id": number, "kind": "event", "author_kind": "system", "segments": [], "reference_ids": [], "to": [], "cc": [],
+        "event": "fields", "event_data": changed, "at": MORNING - timedelta(hours=number % 4000), "created_at": MORNING,
+    }  # fmt: skip
+
+
+def _stage_change(number: int, stages: list[int]) -> dict[str, Any]:
+    first, last = stages[number % len(stages)], stages[(number + 1) % len(stages)]
+    at = MORNING - timedelta(hours=number % 4000)
+    return {"lead_id": number, "from_stage_id": first, "to_stage_id": last, "at": at}
 
 
 def _mention(number: int, users: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, literal_column, select
 
 from mailcrm.i18n import format_money
 from mailcrm.notify.digest_content import Asking, Change, ChangeLine, lead_name, shortened
@@ -81,7 +81,12 @@ def _values(asking: Asking, began: datetime) -> list[Change]:
         select(*_LEAD, message.c.event_data)
         .join(message, message.c.lead_id == lead.c.id)
         .outerjoin(partner, partner.c.id == lead.c.partner_id)
-        .where(message.c.at > began, message.c.at <= asking.now, message.c.event == "fields", their_leads(asking))
+        .where(
+            message.c.at > began,
+            message.c.at <= asking.now,
+            message.c.event == literal_column("'fields'"),
+            their_leads(asking),
+        )
         .order_by(message.c.at, message.c.id)
         .limit(_MOST_ROWS)
     ).all()

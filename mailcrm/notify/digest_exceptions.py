@@ -1,6 +1,6 @@
 """What a manager should look at first: customers nobody answers, work of who is away, leads without owner or standing still.
 
-A statement for each, and none for who is no manager. Every lead is named with its owner and numbered with the other items, so that
+A statement for each, asked for managers alone. Every lead is named with its owner and numbered with the other items, so that
 it can be given to somebody by an answer; it stands under the first heading it fits.
 """
 
@@ -111,8 +111,6 @@ def _is_alone(asking: Asking) -> ColumnElement[bool]:
 
 
 def _rows(asking: Asking, asked: Select[Any], *order: Any) -> Sequence[_AnyRow]:
-    if not asking.reader.is_manager:
-        return ()
     ordered = asked.where(their_leads(asking)).order_by(*order, lead.c.id).limit(_MOST)
     return asking.session.execute(ordered).all()
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, or_, select, true
+from sqlalchemy import ColumnElement, ScalarSelect, Select, select, true, union_all
 
 from mailcrm.notify.digest_content import Asking
 from mailcrm.store.tables import digest, lead, team_member
@@ -17,11 +17,16 @@ def members(asking: Asking) -> Select[int]:
 
 
 def their_leads(asking: Asking) -> ColumnElement[bool]:
-    """A condition on ``lead``: of the reader's teams, or of no team and owned by one of their people."""
+    """A condition on ``lead``: of the reader's teams, or of no team and owned by one of their people.
+
+    By ids, found through the indexes of team and owner: an "or" makes SQLite look at the leads of the whole house.
+    """
     if asking.reader.role == "admin":
         return true()
-    of_people = and_(lead.c.team_id.is_(None), lead.c.owner_id.in_(members(asking)))
-    return or_(lead.c.team_id.in_(_teams(asking)), of_people)
+    one = lead.alias("their_lead")
+    of_teams = select(one.c.id).where(one.c.team_id.in_(_teams(asking)))
+    of_people = select(one.c.id).where(one.c.team_id.is_(None), one.c.owner_id.in_(members(asking)))
+    return lead.c.id.in_(union_all(of_teams, of_people))
 
 
 def since(asking: Asking) -> datetime:

@@ -45,7 +45,8 @@ def _read(asking: Asking, reading: "_Reading") -> Content:
     nothing: list[Section] = []
     nobody: tuple[TeamLine, ...] = ()
     unchanged: tuple[ChangeLine, ...] = ()
-    found = tuple(section for name, read in _SECTIONS for section in reading.of(name, read, nothing) if section.items)
+    sections = (*_OF_MANAGERS, *_SECTIONS) if asking.reader.is_manager else _SECTIONS
+    found = tuple(section for name, read in sections for section in reading.of(name, read, nothing) if section.items)
     shown = _few(found)
     filled = reading.of("context", lambda one: with_context(one, shown), shown)
     quiet = reading.of("quiet", quiet_line, "")
@@ -163,11 +164,13 @@ def _numbered(asking: Asking, sections: Sequence[Section]) -> tuple[Section, ...
     return tuple(done)
 
 
-_SECTIONS: tuple[tuple[str, Callable[[Asking], list[Section]]], ...] = (
-    ("unanswered", read_unanswered),  # the first four are a manager's
+_OF_MANAGERS: tuple[tuple[str, Callable[[Asking], list[Section]]], ...] = (
+    ("unanswered", read_unanswered),
     ("alone", read_left_alone),
     ("unassigned", read_unassigned),
     ("stalled", read_stalled),
+)
+_SECTIONS: tuple[tuple[str, Callable[[Asking], list[Section]]], ...] = (
     ("activities", read_activities),
     ("mentions", read_mentions),
     ("notices", read_notices),

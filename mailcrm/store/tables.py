@@ -412,6 +412,8 @@ message = Table(
     CheckConstraint("author_kind in ('partner', 'user', 'system')", name="author_kind"),
     Index("ix_message_lead_at", "lead_id", "at", "id"),
 )
+Index("ix_message_fields_at", message.c.at, sqlite_where=text("event = 'fields'"),
+      postgresql_where=text("event = 'fields'"))  # fmt: skip
 
 message_ref = Table(
     "message_ref",
