@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 
 from mailcrm.address import read_token
 from mailcrm.mail import Event, Intent, NoticeKind
-from mailcrm.notify.gathering import Windows, leaving
-from mailcrm.notify.outbox import claim, take_back
+from mailcrm.notify.gathering import Windows, leaving, posting
+from mailcrm.notify.outbox import claim, mark_unrendered, take_back
 from mailcrm.notify.recipients import Notice, Person
 from mailcrm.store import tables
 from mailcrm.wishes import ALLOWED, Level, Topic, level_of, with_level
@@ -306,3 +306,41 @@ def test_a_lead_that_was_merged_meanwhile_is_told_of_where_it_is_now(house: Hous
     assert told(smtp_sink)[-1]["Subject"] == "Carol Smith: Tables"
     with house.store.read() as session:
         assert session.execute(select(tables.outbox.c.id).where(tables.outbox.c.state == "queued")).all() == []
+
+
+# --- what may go wrong meanwhile
+
+
+def test_a_notice_that_cannot_be_made_takes_none_with_it(house: House, smtp_sink: SmtpSink) -> None:
+    wishes(house, house.alice, reply="batched")
+    customer_writes(house, "one")
+    customer_writes(house, "two")
+    house.wait(minutes=31)
+    (taken,) = house.store.write(lambda session: claim(session, "node", 40, house.now))
+    assert len(taken.carried) == 1
+    house.store.write(lambda session: mark_unrendered(session, taken, "broken", house.now, posting(house.config)))
+    customer_writes(house, "three")
+    house.wait(minutes=31)
+    house.deliver()
+    assert sorted(word for mail in told(smtp_sink) for word in ("one", "two", "three") if word in text_of(mail)) == [
+        "one", "three", "two"
+    ]  # fmt: skip
+    assert len(told(smtp_sink)) == 3
+
+
+def test_a_list_that_cannot_be_made_is_told_one_by_one(house: House, smtp_sink: SmtpSink) -> None:
+    wishes(house, house.alice, reply="batched")
+    customer_writes(house, "one")
+    customer_writes(house, "two", house.add_lead(title="Tables", base_subject="Tables"))
+    house.wait(minutes=31)
+    (taken,) = house.store.write(lambda session: claim(session, "node", 40, house.now))
+    house.store.write(lambda session: mark_unrendered(session, taken, "broken", house.now, posting(house.config)))
+    house.wait(minutes=1)
+    house.deliver()
+    assert sorted(mail["Subject"] for mail in told(smtp_sink)) == [
+        "Carol Smith: Quote for 40 chairs",
+        "Carol Smith: Tables",
+    ]
+    assert [(row.kind, row.state, row.carried_by) for row in house.rows(tables.outbox)] == [
+        ("message", "sent", None), ("message", "sent", None), ("batch", "dropped", None)
+    ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 The mail is that of the newest notice, so that an answer to it answers all of them; of several leads, or of notes and mail from
 outside together, it is a list in a row of its own. The other rows are dropped with the number of the row that tells of them:
-nothing is told twice whatever dies afterwards, and what a dead process had in hand is made again from the same rows.
+nothing is told twice whatever dies afterwards, and what a dead process had in hand is made again from the same rows. Where that
+mail cannot be made, each of them leaves alone: one that is broken takes no other with it.
 """
 
 import secrets
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, or_, select, update
+from sqlalchemy import Row, bindparam, exists, insert, or_, select, update
 
 from mailcrm.address import address_key
 from mailcrm.mail import NoticeKind
@@ -135,3 +136,46 @@ def _list_row(session: Session, group: Sequence[_AnyRow], now: datetime) -> _Any
     who = {"outbox_id": row_id, "address": to.address, "name": to.name, "key": address_key(to.address), "kind": "to"}
     session.execute(insert(outbox_recipient).values(who))
     return session.execute(select(outbox).where(outbox.c.id == row_id)).one()
+
+
+_APART = Prepared(
+    update(outbox)
+    .where(outbox.c.id == bindparam("b_id"), outbox.c.state == "dropped")
+    .values(
+        state="queued", carried_by=None, gather=None, params=bindparam("b_params"), next_attempt_at=bindparam("b_now")
+    )
+)
+_RECIPIENTS_AGAIN = Prepared(
+    update(outbox_recipient).where(outbox_recipient.c.outbox_id == bindparam("b_id")).values(state="queued", at=None)
+)
+
+
+def part_again(session: Session, row_id: int, now: datetime) -> None:
+    """The mail of this row cannot be made: what it was to tell of leaves apart, each in its own mail; a list tells nothing then."""
+    carried = _CARRIED.all(session, {"ids": [row_id]})
+    if not carried:
+        return
+    again = [
+        {"b_id": row.id, "b_params": _without(row.params, "skipped", "carried_by"), "b_now": now} for row in carried
+    ]
+    _APART.run_all(session, again)
+    _RECIPIENTS_AGAIN.run_all(session, [{"b_id": row.id} for row in carried])
+    session.execute(update(outbox).where(outbox.c.id == row_id).values(gather=None))
+    drop_empty_lists(session, [row_id])
+
+
+def drop_empty_lists(session: Session, row_ids: Sequence[int]) -> None:
+    """Those of the rows that are lists of nothing by now do not leave."""
+    told = outbox.alias("told")
+    is_empty = ~exists().where(told.c.carried_by == outbox.c.id)
+    these = select(outbox.c.id).where(
+        outbox.c.id.in_(row_ids), outbox.c.kind == NoticeKind.BATCH, outbox.c.state == "queued", is_empty
+    )
+    ids = list(session.execute(these).scalars())
+    freed = {"state": "dropped", "claimed_by": "", "lease_until": None}
+    session.execute(update(outbox).where(outbox.c.id.in_(ids)).values(freed))
+    session.execute(update(outbox_recipient).where(outbox_recipient.c.outbox_id.in_(ids)).values(state="dropped"))
+
+
+def _without(params: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if name not in names}

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mailcrm.address import address_key
 from mailcrm.mail import Address, Event, NoticeKind
 from mailcrm.notify.backoff import next_attempt_at
-from mailcrm.notify.bundles import gather
+from mailcrm.notify.bundles import gather, part_again
 from mailcrm.notify.gathering import Posting, leaving
 from mailcrm.notify.people import read_people
 from mailcrm.notify.recipients import Notice, recipients
@@ -513,10 +513,11 @@ def _row_values(end: _End, now: datetime) -> dict[str, Any]:
 
 
 def mark_unrendered(session: Session, row: Outgoing, why: str, now: datetime, post: Posting) -> None:
-    """A mail that could not be made: again later, failed with its reason after five tries."""
+    """A mail that could not be made: again later, failed with its reason after five tries. What it told of besides leaves apart."""
     state = "failed" if row.attempts >= RENDER_TRIES else "deferred"
     answers = tuple(RecipientResult(one.id, state, "", why) for one in row.pending)
     mark_result(session, [Result(row, answers)], now, Patience(), post)
+    part_again(session, row.id, now)
 
 
 def hold(session: Session, row: Outgoing, why: str, now: datetime, post: Posting) -> None:
