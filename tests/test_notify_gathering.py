@@ -10,6 +10,7 @@ from sqlalchemy import event as sql_event
 from sqlalchemy import select, update
 
 from mailcrm.address import read_token
+from mailcrm.crm.people import deactivate_user, set_digest
 from mailcrm.mail import Event, Intent, NoticeKind
 from mailcrm.notify.gathering import Windows, leaving, posting
 from mailcrm.notify.outbox import claim, mark_unrendered, take_back
@@ -344,3 +345,41 @@ def test_a_list_that_cannot_be_made_is_told_one_by_one(house: House, smtp_sink: 
     assert [(row.kind, row.state, row.carried_by) for row in house.rows(tables.outbox)] == [
         ("message", "sent", None), ("message", "sent", None), ("batch", "dropped", None)
     ]  # fmt: skip
+
+
+def test_who_is_deactivated_is_sent_nothing_that_was_waiting(house: House, smtp_sink: SmtpSink) -> None:
+    wishes(house, house.alice, reply="batched")
+    house.follow(house.bob)
+    wishes(house, house.bob, reply="batched")
+    customer_writes(house, "one")
+    house.store.write(lambda session: deactivate_user(session, house.alice, None, house.now))
+    house.wait(minutes=31)
+    house.deliver()
+    assert told(smtp_sink) == []
+    assert len(told(smtp_sink, "bob@firma.test")) == 1
+
+
+@pytest.mark.parametrize("how_often", ["off", "weekly"])
+def test_what_was_kept_for_a_digest_that_is_turned_off_is_told_gathered(
+    house: House, smtp_sink: SmtpSink, how_often: str
+) -> None:
+    wishes(house, house.alice, reply="digest", note="off")
+    customer_writes(house, "long ago")
+    house.wait(hours=1)
+    digest = {"user_id": house.alice, "local_date": house.now.date(), "state": "sent", "snapshot": {}}
+    house.add(tables.digest, created_at=house.now, **digest)
+    house.wait(hours=1)
+    customer_writes(house, "one")
+    customer_writes(house, "two")
+    note(house, "not wanted")
+    house.store.write(lambda session: set_digest(session, house.alice, how_often, None, house.now))
+    house.deliver()
+    (mail,) = told(smtp_sink)
+    said = text_of(mail)
+    assert "one" in said
+    assert "two" in said
+    assert "long ago" not in said
+    assert "not wanted" not in said
+    house.store.write(lambda session: set_digest(session, house.alice, how_often, None, house.now))
+    house.deliver()
+    assert len(told(smtp_sink)) == 1

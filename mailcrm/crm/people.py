@@ -1,7 +1,7 @@
 """The verbs on users: add, change, deactivate, and their addresses.
 
-Deactivating a user ends their sessions, API keys and reply tokens in the same commit; removing an address ends the tokens that were
-sent to it.
+Deactivating a user ends their sessions, API keys, reply tokens and waiting notices in the same commit; removing an address ends the
+tokens that were sent to it.
 """
 
 import re
@@ -18,6 +18,7 @@ from mailcrm.config import Mail
 from mailcrm.crm.addresses import checked, refuse_staff_inside, refuse_taken
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused
+from mailcrm.notify.withheld import stop_notices, tell_without_digest
 from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import address_claim, api_key, outbox, outbox_recipient, user, user_address, web_session
 from mailcrm.workdays import is_country
@@ -74,6 +75,8 @@ def set_user_fields(session: Session, user_id: int, changes: Mapping[str, Any], 
     _check_settings(changes)
     if changes.get("deputy_id") == user_id:
         raise Refused("Nobody is their own deputy.")
+    if changes.get("digest", "daily") != "daily":
+        tell_without_digest(session, user_id, now)
     if changes:
         values = dict(changes) | ({"digest_since": now} if _has_other_days(session, user_id, changes) else {})
         session.execute(update(user).where(user.c.id == user_id).values(values))
@@ -153,6 +156,7 @@ def deactivate_user(session: Session, user_id: int, by: int | None, now: datetim
     _existing(session, user_id)
     session.execute(update(user).where(user.c.id == user_id).values(is_active=False))
     _retire_tokens(session, user_id)
+    stop_notices(session, user_id)
     session.execute(delete(web_session).where(web_session.c.user_id == user_id))
     session.execute(delete(address_claim).where(address_claim.c.user_id == user_id))
     keys = update(api_key).where(api_key.c.user_id == user_id, api_key.c.revoked_at.is_(None))
