@@ -10,6 +10,7 @@ from sqlalchemy import event as sql_event
 from sqlalchemy import select, update
 
 from mailcrm.address import read_token
+from mailcrm.crm.erase import erase
 from mailcrm.crm.people import deactivate_user, set_digest
 from mailcrm.mail import Event, Intent, NoticeKind
 from mailcrm.notify.gathering import Windows, leaving, posting
@@ -383,3 +384,26 @@ def test_what_was_kept_for_a_digest_that_is_turned_off_is_told_gathered(
     house.store.write(lambda session: set_digest(session, house.alice, how_often, None, house.now))
     house.deliver()
     assert len(told(smtp_sink)) == 1
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_list_tells_nothing_of_somebody_erased(house: House, smtp_sink: SmtpSink, is_made: bool) -> None:
+    wishes(house, house.alice, reply="batched")
+    dora = house.add_partner("Dora", "dora@other.test")
+    by_dora: dict[str, Any] = {"author_partner_id": dora, "author_name": "Dora", "author_address": "dora@other.test"}
+    tables_lead = house.add_lead(title="Tables", partner_id=dora)
+    told_of = house.add_message(text="the others words", lead_id=tables_lead, message_id="d@other.test", **by_dora)
+    house.tell(Event("message_in", tables_lead, told_of))
+    customer_writes(house, "the erased words")
+    house.wait(minutes=31)
+    if is_made:
+        house.deliver()
+    else:
+        house.store.write(lambda session: claim(session, "node", 40, house.now))
+    house.store.write(lambda session: erase(session, house.carol, None, house.now))
+    assert not [row for row in house.rows(tables.outbox) if b"the erased words" in (row.bytes or b"")]
+    house.store.write(lambda session: take_back(session, "node", house.now))
+    house.deliver()
+    (mail,) = told(smtp_sink)
+    assert "the others words" in text_of(mail)
+    assert ("the erased words" in text_of(mail)) is is_made

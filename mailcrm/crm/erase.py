@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from mailcrm.address import address_key
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound
+from mailcrm.notify.bundles import drop_empty_lists
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import (
     acknowledgement,
@@ -101,6 +102,7 @@ def _chunks(ids: list[int]) -> list[list[int]]:
 
 
 def _erase_outbox(session: Session, keys: list[str], leads: list[int], messages: list[int]) -> None:
+    _erase_from_gathered(session, leads, messages)
     for column, ids in ((outbox.c.lead_id, leads), (outbox.c.message_row_id, messages)):
         for some in _chunks(ids):
             mine = update(outbox).where(column.in_(some))
@@ -111,6 +113,18 @@ def _erase_outbox(session: Session, keys: list[str], leads: list[int], messages:
     for some in _chunks(leads):  # a Reply-To they once gave need not be among the keys
         outside = select(outbox.c.id).where(outbox.c.lead_id.in_(some), outbox.c.user_id.is_(None))
         session.execute(update(outbox_recipient).where(outbox_recipient.c.outbox_id.in_(outside)).values(gone))
+
+
+def _erase_from_gathered(session: Session, leads: list[int], messages: list[int]) -> None:
+    """Mails that told of theirs along with others' lose their bytes; those that have not left are made again without it."""
+    for column, ids in ((outbox.c.lead_id, leads), (outbox.c.message_row_id, messages)):
+        for some in _chunks(ids):
+            went_along = column.in_(some), outbox.c.carried_by.is_not(None)
+            told_by = list(session.execute(select(outbox.c.carried_by).where(*went_along).distinct()).scalars())
+            session.execute(update(outbox).where(*went_along).values(carried_by=None))
+            for one in _chunks(told_by):
+                session.execute(update(outbox).where(outbox.c.id.in_(one)).values(bytes=None, subject=""))
+                drop_empty_lists(session, one)
 
 
 def _erase_raw(session: Session, messages: list[int], inbounds: list[int]) -> None:
