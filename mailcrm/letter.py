@@ -1,11 +1,15 @@
 """A colleague's mail as it leaves for the customer: the HTML of what they wrote, if that is certain, and its files. Pure.
 
 Pictures in what they wrote stay where they put them. Pictures elsewhere in their HTML belong to a signature, a quote or a note: a
-small one is a logo and stays here, a larger one leaves as a file, unless the mail has a note, which it may belong to.
+small one is a logo and stays here, a larger one leaves as a file, unless the mail has a note, which it may belong to. With a
+note so does every picture among the text, however it is named, that is not certainly part of what leaves.
 """
 
+import re
 from collections.abc import Set
 from dataclasses import dataclass
+from html import unescape
+from urllib.parse import unquote
 
 from mailcrm.ingest.charset import clean_text, decode
 from mailcrm.ingest.formatting import Walked, walked
@@ -33,6 +37,7 @@ class Draft:
     walked: Walked | None
     own: tuple[Attachment, ...]
     named: frozenset[str]  # hashes of the pictures that the HTML names
+    among_text: frozenset[str]  # those, and of pictures that stand in the text otherwise
 
 
 def draft_of(mail: ParsedMail) -> Draft:
@@ -41,16 +46,29 @@ def draft_of(mail: ParsedMail) -> Draft:
     whole = {a.sha256 for a, tnef in packed if tnef.is_whole}
     own = tuple(a for a in mail.attachments if a.sha256 not in whole)
     html = mail.html_raw or (_html_of(packed[0][1]) if packed else "")
-    named = [a for a in own if a.content_id and f"cid:{a.content_id}" in html]
+    ids = _ids_named(html)
+    named = [a for a in own if a.content_id and (a.content_id in ids or f"cid:{a.content_id}" in html)]
+    placed = [a for a in own if a.content_type.startswith("image/") and (a.is_inline or a.is_among_text)]
     fit = {a.content_id: a.sha256 for a in named if a.size <= _LARGEST_PICTURE and clean_picture(a.content)}
-    return Draft(walked(html, fit), own, frozenset(a.sha256 for a in named))
+    hashes = frozenset(a.sha256 for a in named)
+    return Draft(walked(html, fit), own, hashes, hashes | {a.sha256 for a in placed})
+
+
+_NAMED = re.compile(r"cid:\s*<?([^\s\"'<>]{1,500})", re.IGNORECASE)
+
+
+def _ids_named(html: str) -> frozenset[str]:
+    """The Content-IDs in HTML, as they are written and without the escapes of a URL (RFC 2392)."""
+    found = _NAMED.findall(unescape(html)) if "cid" in html.lower() or "&#" in html else []
+    return frozenset(one for written in found for one in (written, unquote(written)))
 
 
 def letter_of(draft: Draft, text: str, known_hashes: Set[str], *, has_note: bool = False) -> Letter:
     """What leaves with this text; files of ``known_hashes`` we sent to its writer ourselves."""
     own = tuple(a for a in draft.own if a.sha256 not in known_hashes)
     found = draft.walked.saying(text, known_hashes) if draft.walked else None
-    elsewhere = [a for a in own if a.sha256 in draft.named and (found is None or a.sha256 not in found.shown)]
+    unsure = draft.among_text if has_note else draft.named
+    elsewhere = [a for a in own if a.sha256 in unsure and (found is None or a.sha256 not in found.shown)]
     if has_note:
         inside = tuple(elsewhere)
         return Letter(found.html if found else "", tuple(a for a in own if a not in inside), inside)

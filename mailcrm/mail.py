@@ -131,7 +131,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A leaf part that is not the body. ``filename`` is a label only; the blob's name is ``sha256``."""
+    """A leaf part that is not the body. ``filename`` is a label only; the blob's name is ``sha256``.
+
+    ``is_among_text``: it asks to be shown where it stands, by whatever name; phones send every picture so.
+    """
 
     filename: str
     content_type: str
@@ -140,6 +143,7 @@ class Attachment:
     content_id: str
     is_inline: bool
     content: bytes = field(repr=False)
+    is_among_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

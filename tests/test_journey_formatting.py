@@ -140,6 +140,26 @@ def test_a_picture_of_a_note_stays_inside_with_the_note(house: House, is_certain
     assert "canary77" in note.new_text
 
 
+@pytest.mark.parametrize("src", ["CID:secret", "cid:sec%72et", "&#99;id:secret", "cid:<secret>"])
+def test_a_picture_of_a_note_stays_inside_however_the_text_names_it(house: House, src: str) -> None:
+    notice = carol_writes(house)
+    html = f'<div>500 <b>euros</b>.</div><div>/note see canary77</div><div><img src="{src}"></div>'
+
+    house.staff(reply(notice, "500 *euros*.\n\n/note see canary77\n[image: secret]", html, [("secret", PHOTO)]))
+
+    assert pictures(carols(house)) == []
+
+
+@pytest.mark.parametrize(("text", "count"), [("500.\n\n/note see canary77", 0), ("500. See the picture.", 1)])
+def test_a_phones_picture_stays_inside_where_there_is_a_note(house: House, text: str, count: int) -> None:
+    made = answer(carol_writes(house), ALICE, text)
+    made.add_attachment(PHOTO, "image", "jpeg", filename="IMG_1.jpeg", disposition="inline")
+
+    house.staff(made)
+
+    assert len(pictures(carols(house))) == count
+
+
 def test_where_the_parts_differ_only_the_text_leaves(house: House) -> None:
     notice = carol_writes(house)
 

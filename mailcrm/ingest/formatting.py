@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import unquote
 
 import nh3
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -212,7 +213,8 @@ class _Walk:
         if alternative := " ".join((attributes.get("alt") or "").split()):
             self.alternatives.add(alternative[:500])
         source = (attributes.get("src") or "").strip()
-        name = self._pictures.get(source[4:].strip("<>")) if source[:4].lower() == "cid:" else None
+        named = source[4:].strip("<> ") if source[:4].lower() == "cid:" else ""
+        name = self._pictures.get(named) or self._pictures.get(unquote(named))  # RFC 2392
         if name and not look_of("img", attributes).is_hidden:
             self._add(place, picture=name)
 

@@ -3,7 +3,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import Message
 from mimetypes import guess_extension, guess_type
@@ -220,7 +220,8 @@ def _attachment(leaf: Leaf, place: int, html: str) -> Attachment:
     disposition = str(leaf.part.get("content-disposition", "")).strip().lower()
     is_shown = f"cid:{content_id}" in html or f"cid:{quote(content_id)}" in html
     is_inline = bool(content_id) and (is_shown or disposition.startswith("inline"))
-    return _file(name, leaf.content_type, leaf.data, content_id, is_inline)
+    file = _file(name, leaf.content_type, leaf.data, content_id, is_inline)
+    return replace(file, is_among_text=True) if disposition.startswith("inline") else file
 
 
 def _ending(content_type: str) -> str:
