@@ -407,3 +407,19 @@ def test_a_list_tells_nothing_of_somebody_erased(house: House, smtp_sink: SmtpSi
     (mail,) = told(smtp_sink)
     assert "the others words" in text_of(mail)
     assert ("the erased words" in text_of(mail)) is is_made
+
+
+def test_what_went_along_with_somebody_erased_is_told_by_itself(house: House, smtp_sink: SmtpSink) -> None:
+    wishes(house, house.alice, reply="batched")
+    customer_writes(house, "the customers words")
+    dora = house.add_partner("Dora", "dora@other.test")
+    by_dora: dict[str, Any] = {"author_partner_id": dora, "author_name": "Dora", "author_address": "dora@other.test"}
+    house.tell(Event("message_in", house.lead, house.add_message(text="gone", message_id="d@other.test", **by_dora)))
+    house.wait(minutes=31)
+    house.store.write(lambda session: claim(session, "node", 40, house.now))
+    house.store.write(lambda session: erase(session, dora, None, house.now))
+    house.store.write(lambda session: take_back(session, "node", house.now))
+    house.deliver()
+    (mail,) = told(smtp_sink)
+    assert "the customers words" in text_of(mail)
+    assert "gone" not in text_of(mail)

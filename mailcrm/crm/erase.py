@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from mailcrm.address import address_key
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound
-from mailcrm.notify.bundles import drop_empty_lists
+from mailcrm.notify.bundles import drop_empty_lists, part_again
 from mailcrm.store.engine import Session
 from mailcrm.store.tables import (
     acknowledgement,
@@ -52,7 +52,7 @@ def erase(session: Session, partner_id: int, by: int | None, now: datetime) -> D
     messages = _message_ids(session, partner_id, keys, leads)
     inbounds = _inbound_ids(session, keys, leads, messages)
     counts = {"leads": len(leads), "messages": len(messages), "inbound": len(inbounds)}
-    _erase_outbox(session, keys, leads, messages)
+    _erase_outbox(session, keys, leads, messages, now)
     _erase_raw(session, messages, inbounds)
     _erase_messages(session, messages)
     _erase_from_lists(session, partner_id, keys)
@@ -101,8 +101,8 @@ def _chunks(ids: list[int]) -> list[list[int]]:
 # --- how it goes --------------------------------------------------------------------------------------------------------
 
 
-def _erase_outbox(session: Session, keys: list[str], leads: list[int], messages: list[int]) -> None:
-    _erase_from_gathered(session, leads, messages)
+def _erase_outbox(session: Session, keys: list[str], leads: list[int], messages: list[int], now: datetime) -> None:
+    _erase_from_gathered(session, leads, messages, now)
     for column, ids in ((outbox.c.lead_id, leads), (outbox.c.message_row_id, messages)):
         for some in _chunks(ids):
             mine = update(outbox).where(column.in_(some))
@@ -115,10 +115,12 @@ def _erase_outbox(session: Session, keys: list[str], leads: list[int], messages:
         session.execute(update(outbox_recipient).where(outbox_recipient.c.outbox_id.in_(outside)).values(gone))
 
 
-def _erase_from_gathered(session: Session, leads: list[int], messages: list[int]) -> None:
+def _erase_from_gathered(session: Session, leads: list[int], messages: list[int], now: datetime) -> None:
     """Mails that told of theirs along with others' lose their bytes; those that have not left are made again without it."""
     for column, ids in ((outbox.c.lead_id, leads), (outbox.c.message_row_id, messages)):
         for some in _chunks(ids):
+            for waiting in _ids(session, outbox, column.in_(some) & (outbox.c.state == "queued")):
+                part_again(session, waiting, now)  # others' leave by themselves
             went_along = column.in_(some), outbox.c.carried_by.is_not(None)
             told_by = list(session.execute(select(outbox.c.carried_by).where(*went_along).distinct()).scalars())
             session.execute(update(outbox).where(*went_along).values(carried_by=None))
