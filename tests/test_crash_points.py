@@ -59,9 +59,9 @@ def mortal(forge: Forge, smtp_sink: SmtpSink) -> Iterator[MortalHouse]:
         yield made
 
 
-def question(subject: str = "Sails", sender: str = CAROL) -> EmailMessage:
+def question(subject: str = "Sails", sender: str = CAROL, name: str = "Carol") -> EmailMessage:
     files = [("seam.txt", "text/plain", b"a seam")]
-    return mail(f"Carol <{sender}>", SALES, subject, f"Do you sew? I ask about {subject}.", attachments=files)
+    return mail(f"{name} <{sender}>", SALES, subject, f"Do you sew? I ask about {subject}.", attachments=files)
 
 
 def spooled(mortal: MortalHouse) -> list[str]:
@@ -216,7 +216,7 @@ def test_a_notice_whose_acceptance_was_not_heard_is_repeated_with_the_same_bytes
 def put_poison(mortal: MortalHouse, *, tries: int) -> None:
     """A poisoned mail, and another behind it; so many tries were spent before."""
     mortal.start(roles=["smtp"])
-    mortal.hand_in(question(sender=f"{POISON}@kala.test"))
+    mortal.hand_in(question(sender=f"{POISON}@kala.test", name='"Carol; sails"'))  # a From that mail-parser is shown
     mortal.daemons[-1].kill()
     [waiting] = (mortal.house.config.data_dir / "spool" / "new").iterdir()
     waiting.rename(waiting.with_suffix(f".{tries}"))
