@@ -120,6 +120,7 @@ class Arrival:
     own_domains: tuple[str, ...] = ()
     holidays: str = ""  # the house's country
     draft: Draft | None = None  # of a colleague's mail to a customer, if it was made before
+    along: str = ""  # the end of its text that we wrote: what an invitation says
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def _obeyed(session: Session, arrival: Arrival, now: datetime) -> tuple[Arrival,
         route = replace(route, kind=RouteKind.COMMANDS)
     text = orders.text if route.kind is RouteKind.REPLY else orders.note
     text = "\n\n".join(part for part in (text, carried.along) if part)
-    return replace(arrival, route=route, mail=without_commands(arrival.mail, text)), carried
+    return replace(arrival, route=route, mail=without_commands(arrival.mail, text), along=carried.along), carried
 
 
 def _answered(session: Session, arrival: Arrival, now: datetime) -> Carried | None:
@@ -647,7 +648,8 @@ def _reply(session: Session, arrival: Arrival, inbound_id: int, now: datetime) -
     route = arrival.route
     lead_id, user_id = _lead_of(route), _user_of(arrival)
     draft, has_note = arrival.draft or draft_of(arrival.mail), bool(route.orders and route.orders.note)
-    letter = letter_of(draft, arrival.mail.new_text, arrival.facts.sent_hashes, has_note=has_note)
+    along = arrival.along
+    letter = letter_of(draft, arrival.mail.new_text, arrival.facts.sent_hashes, has_note=has_note, along=along)
     entry = replace(_entry_from_staff(arrival, inbound_id, lead_id, "email_out", now), letter_html=letter.html)
     row_id = add_message(session, replace(entry, html=letter.html or entry.html))
     _remember_ids(session, arrival, lead_id, row_id)

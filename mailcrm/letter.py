@@ -7,8 +7,8 @@ note so does every picture among the text, however it is named, that is not cert
 
 import re
 from collections.abc import Set
-from dataclasses import dataclass
-from html import unescape
+from dataclasses import dataclass, replace
+from html import escape, unescape
 from urllib.parse import unquote
 
 from mailcrm.ingest.charset import clean_text, decode
@@ -63,10 +63,12 @@ def _ids_named(html: str) -> frozenset[str]:
     return frozenset(one for written in found for one in (written, unquote(written)))
 
 
-def letter_of(draft: Draft, text: str, known_hashes: Set[str], *, has_note: bool = False) -> Letter:
-    """What leaves with this text; files of ``known_hashes`` we sent to its writer ourselves."""
+def letter_of(draft: Draft, text: str, known_hashes: Set[str], *, has_note: bool = False, along: str = "") -> Letter:
+    """What leaves with this text; files of ``known_hashes`` we sent to its writer ourselves, ``along`` is the text's end by us."""
     own = tuple(a for a in draft.own if a.sha256 not in known_hashes)
-    found = draft.walked.saying(text, known_hashes) if draft.walked else None
+    found = draft.walked.saying(text.removesuffix(along), known_hashes) if draft.walked else None
+    if found is not None and along:
+        found = replace(found, html=found.html + _paragraph(along))
     unsure = draft.among_text if has_note else draft.named
     elsewhere = [a for a in own if a.sha256 in unsure and (found is None or a.sha256 not in found.shown)]
     if has_note:
@@ -76,6 +78,10 @@ def letter_of(draft: Draft, text: str, known_hashes: Set[str], *, has_note: bool
         return Letter("", own)
     logos = [a for a in elsewhere if a.size < _LOGO]
     return Letter(found.html, tuple(a for a in own if a not in logos))
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text).replace(chr(10), '<br>')}</p>"
 
 
 def is_open_winmail(part: Attachment) -> bool:

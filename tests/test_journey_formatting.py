@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from email.message import EmailMessage
+from html import escape
 
 import pytest
 
@@ -158,6 +159,20 @@ def test_a_phones_picture_stays_inside_where_there_is_a_note(house: House, text:
     house.staff(made)
 
     assert len(pictures(carols(house))) == count
+
+
+def test_a_letter_with_an_invitation_keeps_its_looks_and_leaves_the_logo_here(house: House) -> None:
+    notice = carol_writes(house)
+    ask = "/invite in 2 weeks at 14 Look at <it> @ Factory Road 5"
+    html = f'<div>{escape(ask)}</div><div>Hi <b>Carol</b>, shall I come?</div><div id="Signature"><img src="cid:logo"></div>'
+
+    house.staff(reply(notice, f"{ask}\n\nHi *Carol*, shall I come?", html, [("logo", LOGO)]))
+
+    left = carols(house)
+    assert "Hi <b>Carol</b>, shall I come?" in shown(left)
+    assert "<p>Invitation: Look at &lt;it&gt;<br>When: " in shown(left)
+    assert "Where: Factory Road 5" in plain(left)
+    assert pictures(left) == []
 
 
 def test_where_the_parts_differ_only_the_text_leaves(house: House) -> None:
