@@ -1,14 +1,17 @@
 """What a stage suggests next: its own kind first, counted in working days, and a text that reads the same in a command."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from mailcrm.commands.grammar import Place, read_line
 from mailcrm.commands.words import usage
-from mailcrm.crm.suggestions import SEED, working_day_in
+from mailcrm.crm.done import Refused
+from mailcrm.crm.suggestions import ANY, SEED, Rule, set_rule, working_day_in
 from mailcrm.mail import Command, Verb
 from mailcrm.workdays import WorkingTime
+from tests.notify_house import NOW, opened_house
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,11 @@ def test_what_a_new_house_suggests_can_be_written_as_a_command(locale: str) -> N
         read = read_line(word, f"30.11. {text}", "", place)
         assert isinstance(read, Command)
         assert (read.verb.value, read.day, read.at, read.text) == (next_type, date(2026, 11, 30), None, text)
+
+
+@pytest.mark.parametrize("text", ["book the room, 2 done", "tarkista; 3 /won"])
+def test_no_text_does_something_else_in_the_answer_to_a_digest(tmp_path: Path, text: str) -> None:
+    with opened_house(tmp_path) as house:
+        rule = Rule(house.stage, ANY, "call", text, "soita", 1)
+        with pytest.raises(Refused):
+            house.store.write(lambda session: set_rule(session, rule, None, NOW))

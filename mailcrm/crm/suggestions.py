@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, exists, func, insert, select, update
 
 from mailcrm.commands.grammar import Place, read_line
+from mailcrm.commands.numbered import entries_of
 from mailcrm.commands.words import usage
 from mailcrm.crm.audit import record
 from mailcrm.crm.done import Done, NotFound, Refused
-from mailcrm.mail import ACTIVITY_TYPES, Command, Verb
+from mailcrm.mail import ACTIVITY_TYPES, Command, Numbered, Verb
 from mailcrm.store.engine import Session, insert_row
 from mailcrm.store.tables import activity, lead, stage, stage_suggestion, user
 from mailcrm.workdays import WorkingTime, next_working_day
@@ -161,12 +162,19 @@ def _text(type_: str, text: str, locale: str) -> str:
     if not said:
         raise Refused("Say in Finnish and in English what is to be done.")
     word = usage(Verb(type_), locale).word
-    read = read_line(
-        word, f"1.1. {said}", f"/{word} 1.1. {said}", Place(datetime(2030, 6, 1, tzinfo=UTC), "UTC", locale)
-    )
+    line, place = f"/{word} 1.1. {said}", Place(datetime(2030, 6, 1, tzinfo=UTC), "UTC", locale)
+    read = read_line(word, f"1.1. {said}", line, place)
     if not isinstance(read, Command) or read.text != said or read.at is not None:
         raise Refused("Begin the text with a word, not with a number or a time: %(said)s.", said=said)
+    if not _is_one_entry(line, place):
+        raise Refused("In the answer to a digest this would be two commands: %(said)s.", said=said)
     return said
+
+
+def _is_one_entry(line: str, place: Place) -> bool:
+    """Whether it is one thing in the answer to a digest too, where "book, 2 done" is two."""
+    entries = list(entries_of(f"1 {line}", place))
+    return len(entries) == 1 and isinstance(entries[0], Numbered)
 
 
 # --- the first ones -----------------------------------------------------------------------------------------------------
