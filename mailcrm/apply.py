@@ -248,6 +248,8 @@ def _receipt_of(
     if not (left_out or carried.asked or wants_receipts(session, user_id)):
         return more
     changes = (*carried.changes, *map(fault_change, left_out), *_destination(session, arrival, bool(more), now))
+    if any(event.kind == "message_out" for event in carried.events):
+        changes = (*changes, Change("meeting_mailed"))
     answer = arrival.route.answer
     told = Event(
         "receipt",

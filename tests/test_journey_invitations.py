@@ -221,9 +221,13 @@ def test_when_the_customer_wrote_again_an_invitation_waits(house: House) -> None
 
 def test_a_move_by_command_asks_again_with_the_same_uid(house: House) -> None:
     notice, first = _invited(house)
+    receipts = [house.notice(ALICE_AT)]
 
-    _says(house, notice, "/snooze 4.12. at 9")
+    receipts.append(_says(house, notice, "/snooze 4.12. at 9"))
 
+    for receipt in receipts:
+        assert "The customer gets a mail about the meeting." in plain(receipt).replace("\r\n", " ")
+        assert "Nothing goes to the customer" not in plain(receipt).replace("\r\n", " ")
     got = house.notice(CAROL_AT)
     event = _event(got)
     assert (str(event["UID"]), event["SEQUENCE"], event["METHOD"]) == (str(first["UID"]), 1, "REQUEST")

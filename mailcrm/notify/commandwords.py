@@ -98,11 +98,14 @@ def destination_line(changes: Sequence[Said], hand: Hand) -> str:
     """To whom the text went."""
     _ = hand.words.gettext
     kinds = {str(one["what"]) for one in changes}
+    mailed = _("The customer gets a mail about the meeting.") if "meeting_mailed" in kinds else ""
     sent = next((one for one in changes if one["what"] == "sent"), None)
     if sent is not None:
         line = _("Your text goes to %(to)s.") % {"to": sent["to"]}
         rest = _("The rest stays inside as a note.")
-        return f"{line} {rest}" if "noted" in kinds else line
+        return " ".join(part for part in (line, rest if "noted" in kinds else "", mailed) if part)
+    if mailed:
+        return f"{mailed} {_('Your text is an internal note.')}" if "noted" in kinds else mailed
     if "noted" in kinds:
         return _("Nothing goes to the customer; your text is an internal note.")
     return _("Nothing goes to the customer.")
