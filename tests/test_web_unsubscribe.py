@@ -30,12 +30,13 @@ def how_often(site: Website) -> list[str]:
 def test_a_mail_client_turns_the_digest_off_without_signing_in_and_a_look_does_not(site: Website) -> None:
     ring = site.desk.keyring
     path = f"/unsubscribe/{unsubscribe_token(site.ids['alice'], ring.current_id, ring.current)}"
+    forged = path[:-2] + ("a" if path[-2] != "a" else "b") + path[-1]  # of the last letter two bits are not used
     with running_web(site.app) as url, httpx.Client(base_url=url) as client:
         page = client.get(path)
         assert page.status_code == 200
         assert "<button" in page.text
         assert how_often(site) == ["daily"]
-        for other in ("/unsubscribe/" + "a" * 26, path[:-1] + ("a" if path[-1] != "a" else "b"), "/unsubscribe/x"):
+        for other in ("/unsubscribe/" + "a" * 26, forged, "/unsubscribe/x"):
             assert client.post(other, data=ONE_CLICK).status_code == 404
         assert how_often(site) == ["daily"]
         elsewhere = {"Sec-Fetch-Site": "cross-site", "Origin": "https://mail.example"}
