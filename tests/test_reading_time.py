@@ -5,7 +5,9 @@ Times are of the processor, the least of some turns, since other work on the mac
 
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -31,20 +33,26 @@ def _seconds(raw: bytes, envelope: Envelope) -> float:
     return seconds
 
 
-def _check(small: bytes, large: bytes, envelope: Envelope = PERSON) -> None:
-    """``large`` is four times ``small``: a square would be sixteen times the work."""
+def _check(make: Callable[[int], bytes], size: int, envelope: Envelope = PERSON) -> None:
+    """A mail of ``size`` is four times the small one: a square would be sixteen times the work.
+
+    What is only looked at from a certain length on may take more; then twice the size tells.
+    """
+    large = make(size)
     seconds = _seconds(large, envelope)
     if seconds > _SOON:
         seconds = min(seconds, _seconds(large, envelope))
+        small = make(size // 4)
         once = min(_seconds(small, envelope) for _ in range(3))
-        assert seconds < max(9 * once, _SOON), f"{once:.2f} s, {seconds:.2f} s"
+        if seconds >= max(9 * once, _SOON):
+            twice = min(_seconds(make(2 * size), envelope) for _ in range(3))
+            assert twice < 3 * seconds, f"{once:.2f} s, {seconds:.2f} s, {twice:.2f} s"
     assert seconds < _LONGEST
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_each_shape_is_read_in_proportion_to_its_length(name: str) -> None:
-    shape = SHAPES[name]
-    _check(shape(_SMALL), shape(4 * _SMALL))
+    _check(SHAPES[name], 4 * _SMALL)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -52,13 +60,13 @@ def test_tokens_said_over_and_over_are_read_in_proportion(place: str) -> None:
     """A part of them, drawn anew for each place but always the same; ``tests/hostile.py`` has all."""
     envelope = NOBODY if place in ("a report", "a status") else PERSON
     for token in random.Random(place).sample(TOKENS, 9):
-        _check(in_place(place, token, _SMALL // 4), in_place(place, token, _SMALL), envelope)
+        _check(partial(in_place, place, token), _SMALL, envelope)
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_fields_of_tokens_are_read_in_proportion(name: str) -> None:
     for token in random.Random(name).sample(TOKENS, 4):
-        _check(in_field(name, token, _SMALL // 4), in_field(name, token, _SMALL))
+        _check(partial(in_field, name, token), _SMALL)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +80,10 @@ def test_fields_of_tokens_are_read_in_proportion(name: str) -> None:
     ],
 )
 def test_what_once_took_long_is_read_soon(place: str, token: bytes) -> None:
-    _check(in_place(place, token, 15_000), in_place(place, token, 60_000), NOBODY)
+    _check(partial(in_place, place, token), 60_000, NOBODY)
 
 
 def test_marks_over_a_letter_are_put_in_order_by_pieces() -> None:
     """Half a million of them took minutes."""
     for shape in ("letters with many marks", "letters that grow"):
-        _check(SHAPES[shape](100_000), SHAPES[shape](400_000))
+        _check(SHAPES[shape], 400_000)
